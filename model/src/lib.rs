@@ -1,0 +1,9 @@
+//! The nouns of Drover, and nothing that acts.
+//!
+//! What it is: jobs, allocations, evaluations, deployments, nodes, plans, services, and the messages in which servers, clients and the
+//! HTTP API speak of them. Serde names are those of the HTTP API, so a type is written to disk, to the wire and to users in one way.
+//!
+//! What it must not know: clocks, randomness, files, networks, async. A value of "now" or a new id is always an argument.
+//!
+//! Where to start: [`spec`] is a job as submitted (everything optional), [`job`] the same job once admitted (nothing optional that has a
+//! default), [`allocation`], [`evaluation`], [`deployment`], [`node`] and [`plan`] are what scheduling is about, [`rpc`] what is said over the wire.
