@@ -7,3 +7,19 @@
 //!
 //! Where to start: [`spec`] is a job as submitted (everything optional), [`job`] the same job once admitted (nothing optional that has a
 //! default), [`allocation`], [`evaluation`], [`deployment`], [`node`] and [`plan`] are what scheduling is about, [`rpc`] what is said over the wire.
+
+pub mod allocation;
+pub mod deployment;
+pub mod evaluation;
+pub mod ids;
+pub mod job;
+pub mod json;
+pub mod kv;
+pub mod node;
+pub mod plan;
+pub mod resources;
+pub mod rpc;
+pub mod secret;
+pub mod service;
+pub mod spec;
+pub mod time;

@@ -1,1 +1,33 @@
-//! Drover runtime.
+//! What the outside world gives, as traits: time, randomness, network, disk.
+//!
+//! What it is: the traits, their real forms, their simulated forms, and the RPC connection that is built on the network trait. Servers and clients take a
+//! [`Runtime`] when they start and reach the world only through it, so that a whole cluster runs in one thread from one seed.
+//!
+//! What it must not know: jobs, allocations, HTTP.
+//!
+//! Where to start: [`Runtime`], then the four traits, then [`rpc`].
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+use std::sync::Arc;
+
+pub use clock::{Clock, RealClock};
+pub use disk::{Disk, DiskFile};
+pub use network::{Listener, Network, Stream};
+pub use random::Random;
+
+pub mod clock;
+pub mod disk;
+pub mod network;
+pub mod random;
+
+/// The outside world, as one process (or one simulated host) sees it. Cheap to clone.
+///
+/// Monotonic time and sleeping are `tokio::time`'s, which is virtual under simulation.
+#[derive(Clone, Debug)]
+pub struct Runtime {
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+    pub network: Arc<dyn Network>,
+    pub disk: Arc<dyn Disk>,
+}

@@ -1,0 +1,168 @@
+//! What servers, clients and the HTTP routes say to each other.
+//!
+//! One struct per method. Its reply and its name belong to it through [`Method`] or [`StreamMethod`]. On the wire every message is MessagePack with named
+//! fields, so that fields may be added; `VERSION` changes when one is taken away or means something else.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{ids::Name, time::nanos_option};
+
+pub mod client;
+pub mod node;
+
+/// The version of the messages. A peer with another one is refused when the connection opens.
+pub const VERSION: u16 = 1;
+
+/// A call that has one reply.
+pub trait Method: Serialize + DeserializeOwned + Send + Sync + 'static {
+    const NAME: &'static str;
+    type Reply: Serialize + DeserializeOwned + Send + 'static;
+}
+
+/// A call whose replies come until one of the two ends it.
+pub trait StreamMethod: Serialize + DeserializeOwned + Send + Sync + 'static {
+    const NAME: &'static str;
+    type Item: Serialize + DeserializeOwned + Send + 'static;
+}
+
+/// Declares `$message` to be the method `$name` that is answered with `$reply`.
+#[macro_export]
+macro_rules! method {
+    ($message:ty, $name:literal, $reply:ty) => {
+        impl $crate::rpc::Method for $message {
+            const NAME: &'static str = $name;
+            type Reply = $reply;
+        }
+    };
+}
+
+/// Declares `$message` to be the stream `$name` of `$item`s.
+#[macro_export]
+macro_rules! stream_method {
+    ($message:ty, $name:literal, $item:ty) => {
+        impl $crate::rpc::StreamMethod for $message {
+            const NAME: &'static str = $name;
+            type Item = $item;
+        }
+    };
+}
+
+/// Why a call failed: a status as in HTTP, and one line for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Error {
+    pub status: u16,
+    pub message: String,
+}
+
+impl Error {
+    pub fn new(status: u16, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(400, message)
+    }
+
+    pub fn forbidden() -> Self {
+        Self::new(403, "Permission denied")
+    }
+
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(404, message)
+    }
+
+    /// What the user did wrong where the API answers 500.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(500, message)
+    }
+
+    pub fn no_leader() -> Self {
+        Self::new(500, "No cluster leader")
+    }
+
+    /// The other end cannot be reached: worth another try.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(503, message)
+    }
+
+    pub fn is_unavailable(&self) -> bool {
+        self.status == 503 || self.message == "No cluster leader"
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// How somebody wants to read: what part, how fresh, and whether to wait for a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReadOptions {
+    pub region: Option<String>,
+    /// `*` is every namespace that the caller may read.
+    pub namespace: Name,
+    /// Wait until the answer's index is above this; 0 answers at once.
+    pub min_index: u64,
+    #[serde(with = "nanos_option")]
+    pub max_wait: Option<Duration>,
+    /// Any server may answer, however old its state.
+    pub stale: bool,
+    /// The leader makes sure that it still is one.
+    pub consistent: bool,
+    pub prefix: String,
+    pub filter: Option<String>,
+    pub per_page: u32,
+    pub next_token: String,
+    pub reverse: bool,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            region: None,
+            namespace: "default".into(),
+            min_index: 0,
+            max_wait: None,
+            stale: false,
+            consistent: false,
+            prefix: String::new(),
+            filter: None,
+            per_page: 0,
+            next_token: String::new(),
+            reverse: false,
+        }
+    }
+}
+
+impl ReadOptions {
+    pub fn all_namespaces(&self) -> bool {
+        &*self.namespace == "*"
+    }
+
+    pub fn in_namespace(namespace: &str) -> Self {
+        Self { namespace: namespace.into(), ..Self::default() }
+    }
+}
+
+/// How fresh an answer is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadMeta {
+    pub index: u64,
+    pub known_leader: bool,
+    pub last_contact_ms: u64,
+    /// Where the next page starts, when there is one.
+    pub next_token: String,
+}
+
+/// An answer to a read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Read<T> {
+    pub meta: ReadMeta,
+    pub data: T,
+}

@@ -1,0 +1,49 @@
+//! Files that must survive: the servers' log and snapshots, the client's state.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+/// A folder tree on some disk. Calls block; whoever is async moves them to a blocking thread (the simulated disk returns at once).
+pub trait Disk: Send + Sync + fmt::Debug {
+    fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+
+    /// The names in a folder, sorted.
+    fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
+
+    /// A whole file, at most `limit` bytes of it; a larger one is an error.
+    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>>;
+
+    /// Replaces a file as a whole: a crash leaves the old one or the new one, and once this returns the new one stays.
+    fn write_atomic(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+
+    /// Opens a file to append to and read from; creates it when it is not there.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Makes the folder's entries (creations, renames, removals) survive a crash.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+}
+
+/// An open file.
+pub trait DiskFile: Send + Sync + fmt::Debug {
+    fn len(&self) -> io::Result<u64>;
+
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Appends at the end. Not durable until [`DiskFile::sync`] returns.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+
+    fn truncate(&mut self, len: u64) -> io::Result<()>;
+
+    /// Returns once everything appended is on the disk.
+    fn sync(&mut self) -> io::Result<()>;
+}

@@ -1,0 +1,28 @@
+//! Connections between agents.
+
+use std::{fmt, io, net::SocketAddr};
+
+use futures::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A connection's two directions.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}
+
+/// Opens and accepts connections.
+pub trait Network: Send + Sync + fmt::Debug {
+    /// Listens at `address` (`HOST:PORT`; port 0 lets the system choose).
+    fn listen<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Listener>>>;
+
+    /// Connects to `address` (`HOST:PORT`). The caller sets the time limit.
+    fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Stream>>>;
+}
+
+/// Accepts connections.
+pub trait Listener: Send + Sync + fmt::Debug {
+    fn accept(&mut self) -> BoxFuture<'_, io::Result<(Box<dyn Stream>, SocketAddr)>>;
+
+    /// Where it really listens.
+    fn local_address(&self) -> io::Result<SocketAddr>;
+}
