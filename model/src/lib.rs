@@ -23,3 +23,4 @@ pub mod secret;
 pub mod service;
 pub mod spec;
 pub mod time;
+pub mod view;

@@ -9,8 +9,17 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{ids::Name, time::nanos_option};
 
+pub mod allocation;
 pub mod client;
+pub mod deployment;
+pub mod evaluation;
+pub mod job;
 pub mod node;
+pub mod nodes;
+pub mod operator;
+pub mod search;
+pub mod service;
+pub mod status;
 
 /// The version of the messages. A peer with another one is refused when the connection opens.
 pub const VERSION: u16 = 1;

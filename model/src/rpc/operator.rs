@@ -1,0 +1,114 @@
+//! What operators ask and change.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Read, ReadOptions, job::Written};
+use crate::method;
+
+/// Reads how schedulers are set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SchedulerConfigGet {
+    pub options: ReadOptions,
+}
+method!(SchedulerConfigGet, "operator.scheduler.get", Read<SchedulerConfigView>);
+
+/// Changes how schedulers are set. `check` is the index it must have.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SchedulerConfigSet {
+    pub config: SchedulerConfigView,
+    pub check: Option<u64>,
+}
+method!(SchedulerConfigSet, "operator.scheduler.set", SchedulerConfigUpdated);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SchedulerConfigUpdated {
+    pub updated: bool,
+    pub index: u64,
+}
+
+/// The schedulers' settings as the API shows them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct SchedulerConfigView {
+    pub scheduler_algorithm: String,
+    pub preemption_config: PreemptionView,
+    pub memory_oversubscription_enabled: bool,
+    pub reject_job_registration: bool,
+    pub pause_eval_broker: bool,
+    pub node_limit_for_feasibility_checks: u64,
+    pub create_index: u64,
+    pub modify_index: u64,
+}
+
+impl Default for SchedulerConfigView {
+    fn default() -> Self {
+        Self {
+            scheduler_algorithm: "binpack".to_owned(),
+            preemption_config: PreemptionView::default(),
+            memory_oversubscription_enabled: false,
+            reject_job_registration: false,
+            pause_eval_broker: false,
+            node_limit_for_feasibility_checks: 0,
+            create_index: 0,
+            modify_index: 0,
+        }
+    }
+}
+
+/// Which schedulers may stop allocations of lower priority to make room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct PreemptionView {
+    pub system_scheduler_enabled: bool,
+    pub sys_batch_scheduler_enabled: bool,
+    pub batch_scheduler_enabled: bool,
+    pub service_scheduler_enabled: bool,
+}
+
+/// Which servers take part in consensus.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RaftConfigurationGet {}
+method!(RaftConfigurationGet, "operator.raft.configuration", RaftConfiguration);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct RaftConfiguration {
+    pub index: u64,
+    pub servers: Vec<RaftServer>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RaftServer {
+    #[serde(rename = "ID")]
+    pub id: String,
+    #[serde(rename = "Node")]
+    pub node: String,
+    #[serde(rename = "Address")]
+    pub address: String,
+    #[serde(rename = "Leader")]
+    pub leader: bool,
+    #[serde(rename = "Voter")]
+    pub voter: bool,
+    #[serde(rename = "RaftProtocol")]
+    pub raft_protocol: String,
+}
+
+/// Forgets everything that has ended, at once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SystemGc {}
+method!(SystemGc, "system.gc", Written);
+
+/// Numbers about this server, by name.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ServerStats {}
+method!(ServerStats, "server.stats", Value);
+
+/// The public keys that workload identities are signed with, as a JSON Web Key Set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PublicKeys {
+    pub options: ReadOptions,
+}
+method!(PublicKeys, "identity.keys", Read<Value>);
