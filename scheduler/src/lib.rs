@@ -1,1 +1,30 @@
-//! Drover scheduler.
+//! From a snapshot and an evaluation to a plan: a function.
+//!
+//! What it is: for each kind of job a scheduler that compares what a job asks for with what runs (`reconcile`), decides where new
+//! allocations go (`feasible`, `place`), and says why it could not (`explain`). The plan applier's check is here too ([`fit`]), so that both mean
+//! the same by "fits".
+//!
+//! What it must not know: clocks, randomness, async, files, networks. Time and chance are [`Inputs`]; the cluster is a [`Snapshot`].
+//! The same arguments give the same plan, bit for bit.
+//!
+//! Where to start: [`schedule`].
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+use drover_model::{evaluation::Evaluation, plan::Outcome};
+
+pub use error::Error;
+pub use fit::{HostPorts, Misfit, Usage, apply_check};
+pub use inputs::Inputs;
+pub use snapshot::{Algorithm, Config, Preemption, Snapshot};
+
+mod error;
+pub mod fit;
+mod inputs;
+mod snapshot;
+
+/// What has to change so that a job's allocations are as the job asks.
+pub fn schedule(snapshot: &dyn Snapshot, evaluation: &Evaluation, inputs: Inputs) -> Result<Outcome, Error> {
+    let _ = (snapshot, inputs);
+    Err(Error::NoScheduler(evaluation.kind))
+}

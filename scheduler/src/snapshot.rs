@@ -1,0 +1,80 @@
+//! What a scheduler sees of the cluster.
+
+use std::sync::Arc;
+
+use drover_model::{
+    allocation::Allocation,
+    deployment::Deployment,
+    ids::{JobKey, NodeId},
+    job::{Job, JobType},
+    node::Node,
+};
+
+use crate::fit::Usage;
+
+/// The state of the cluster at one index. Implemented by the servers' state and by tests; every answer must be of the same index.
+pub trait Snapshot {
+    fn index(&self) -> u64;
+
+    fn job(&self, key: &JobKey) -> Option<Arc<Job>>;
+
+    /// All of them, ended ones included.
+    fn job_allocations(&self, key: &JobKey) -> Vec<Arc<Allocation>>;
+
+    fn node(&self, id: NodeId) -> Option<&Arc<Node>>;
+
+    /// Every node in the order of ids, with what its allocations use ([`Usage::none`] when there are none).
+    fn nodes(&self) -> Box<dyn Iterator<Item = (&Arc<Node>, &Usage)> + '_>;
+
+    /// The allocations that hold resources of a node (see [`Allocation::holds_resources`]).
+    fn node_allocations(&self, id: NodeId) -> Vec<Arc<Allocation>>;
+
+    /// The newest deployment of a job, whatever became of it.
+    fn latest_deployment(&self, key: &JobKey) -> Option<Arc<Deployment>>;
+
+    /// The operator's settings for jobs of a node pool.
+    fn scheduler_config(&self, node_pool: &str) -> Config;
+}
+
+/// Whether nodes are filled up one after another or evenly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Algorithm {
+    #[default]
+    Binpack,
+    Spread,
+}
+
+/// What operators set for schedulers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    pub algorithm: Algorithm,
+    /// Whether tasks may be given more memory (`memory_max`) than is reserved for them.
+    pub memory_oversubscription: bool,
+    pub preemption: Preemption,
+}
+
+/// For which kinds of jobs allocations of lower priority may be evicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preemption {
+    pub service: bool,
+    pub batch: bool,
+    pub system: bool,
+    pub sysbatch: bool,
+}
+
+impl Default for Preemption {
+    fn default() -> Self {
+        Self { service: false, batch: false, system: true, sysbatch: false }
+    }
+}
+
+impl Preemption {
+    pub fn allowed_for(&self, kind: JobType) -> bool {
+        match kind {
+            JobType::Service => self.service,
+            JobType::Batch => self.batch,
+            JobType::System => self.system,
+            JobType::Sysbatch => self.sysbatch,
+        }
+    }
+}
