@@ -12,6 +12,7 @@ use crate::{ids::Name, time::nanos_option};
 pub mod allocation;
 pub mod client;
 pub mod deployment;
+pub mod embedded;
 pub mod evaluation;
 pub mod job;
 pub mod node;
