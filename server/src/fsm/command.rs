@@ -33,16 +33,39 @@ pub struct Proposed {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
     /// Registers a job or a new version of it. `enforce` is the index its current version must have (0: it must not exist).
-    JobRegister { job: Arc<Job>, submission: Option<JobSubmission>, enforce: Option<u64>, evaluation: Option<Evaluation> },
+    JobRegister {
+        job: Arc<Job>,
+        submission: Option<JobSubmission>,
+        enforce: Option<u64>,
+        evaluation: Option<Evaluation>,
+    },
     /// Stops a job; with `purge`, forgets it.
-    JobDeregister { key: JobKey, purge: bool, no_shutdown_delay: bool, evaluation: Option<Evaluation> },
+    JobDeregister {
+        key: JobKey,
+        purge: bool,
+        no_shutdown_delay: bool,
+        evaluation: Option<Evaluation>,
+    },
     /// Says that a version of a job ran well (or did not).
-    JobStability { key: JobKey, version: u64, stable: bool },
+    JobStability {
+        key: JobKey,
+        version: u64,
+        stable: bool,
+    },
     /// Forgets jobs, with their versions, summaries and submissions.
-    JobsForget { keys: Vec<JobKey> },
+    JobsForget {
+        keys: Vec<JobKey>,
+    },
 
-    NodeRegister { node: Box<Node> },
-    NodeStatus { id: NodeId, status: NodeStatus, event: Option<NodeEvent>, evaluations: Vec<Evaluation> },
+    NodeRegister {
+        node: Box<Node>,
+    },
+    NodeStatus {
+        id: NodeId,
+        status: NodeStatus,
+        event: Option<NodeEvent>,
+        evaluations: Vec<Evaluation>,
+    },
     NodeDrain {
         id: NodeId,
         drain: Option<DrainStrategy>,
@@ -51,24 +74,52 @@ pub enum Command {
         event: Option<NodeEvent>,
         evaluations: Vec<Evaluation>,
     },
-    NodeEligibility { id: NodeId, eligibility: Eligibility, event: Option<NodeEvent>, evaluations: Vec<Evaluation> },
-    NodesForget { ids: Vec<NodeId>, evaluations: Vec<Evaluation> },
+    NodeEligibility {
+        id: NodeId,
+        eligibility: Eligibility,
+        event: Option<NodeEvent>,
+        evaluations: Vec<Evaluation>,
+    },
+    NodesForget {
+        ids: Vec<NodeId>,
+        evaluations: Vec<Evaluation>,
+    },
 
-    EvaluationsUpsert { evaluations: Vec<Evaluation> },
+    EvaluationsUpsert {
+        evaluations: Vec<Evaluation>,
+    },
     /// Forgets evaluations and allocations that have ended.
-    EvaluationsForget { evaluations: Vec<EvalId>, allocations: Vec<AllocId> },
+    EvaluationsForget {
+        evaluations: Vec<EvalId>,
+        allocations: Vec<AllocId>,
+    },
 
     /// What clients report of their allocations, and the evaluations that follow from it.
-    AllocationsReport { node_id: NodeId, reports: Vec<AllocationReport>, evaluations: Vec<Evaluation> },
+    AllocationsReport {
+        node_id: NodeId,
+        reports: Vec<AllocationReport>,
+        evaluations: Vec<Evaluation>,
+    },
     /// Asks for allocations to be moved, rescheduled, ...
-    AllocationsTransition { transitions: BTreeMap<AllocId, DesiredTransition>, evaluations: Vec<Evaluation> },
+    AllocationsTransition {
+        transitions: BTreeMap<AllocId, DesiredTransition>,
+        evaluations: Vec<Evaluation>,
+    },
 
     /// The part of a plan that the plan applier found to fit.
     PlanApply(Box<PlanApply>),
 
-    DeploymentStatus { update: DeploymentStatusUpdate, job: Option<Arc<Job>>, evaluation: Option<Evaluation> },
+    DeploymentStatus {
+        update: DeploymentStatusUpdate,
+        job: Option<Arc<Job>>,
+        evaluation: Option<Evaluation>,
+    },
     /// Promotes the canaries of these groups (none: of all).
-    DeploymentPromote { id: DeploymentId, groups: Option<Vec<String>>, evaluation: Option<Evaluation> },
+    DeploymentPromote {
+        id: DeploymentId,
+        groups: Option<Vec<String>>,
+        evaluation: Option<Evaluation>,
+    },
     DeploymentAllocHealth {
         id: DeploymentId,
         healthy: Vec<AllocId>,
@@ -77,24 +128,54 @@ pub enum Command {
         job: Option<Arc<Job>>,
         evaluation: Option<Evaluation>,
     },
-    DeploymentsForget { ids: Vec<DeploymentId> },
+    DeploymentsForget {
+        ids: Vec<DeploymentId>,
+    },
 
-    ServicesUpsert { services: Vec<ServiceRegistration> },
-    ServicesRemove { ids: Vec<String> },
+    ServicesUpsert {
+        services: Vec<ServiceRegistration>,
+    },
+    ServicesRemove {
+        ids: Vec<String>,
+    },
 
     /// `check` is the index that the key must have (0: it must not exist).
-    KvPut { key: String, value: Vec<u8>, flags: u64, check: Option<u64> },
-    KvDelete { key: String, recurse: bool, check: Option<u64> },
+    KvPut {
+        key: String,
+        value: Vec<u8>,
+        flags: u64,
+        check: Option<u64>,
+    },
+    KvDelete {
+        key: String,
+        recurse: bool,
+        check: Option<u64>,
+    },
 
     /// Adds a version of a secret. `check` is the version that must be the newest (0: none).
-    SecretPut { path: String, version: Box<SealedVersion>, check: Option<u64> },
-    SecretDelete { path: String },
+    SecretPut {
+        path: String,
+        version: Box<SealedVersion>,
+        check: Option<u64>,
+    },
+    SecretDelete {
+        path: String,
+    },
 
-    KeyUpsert { key: Box<crate::identity::StoredKey> },
-    KeyRemove { id: KeyId },
-    CaUpsert { ca: Box<crate::identity::StoredCa> },
+    KeyUpsert {
+        key: Box<crate::identity::StoredKey>,
+    },
+    KeyRemove {
+        id: KeyId,
+    },
+    CaUpsert {
+        ca: Box<crate::identity::StoredCa>,
+    },
 
-    SchedulerConfig { config: Box<crate::state::SchedulerConfig>, check: Option<u64> },
+    SchedulerConfig {
+        config: Box<crate::state::SchedulerConfig>,
+        check: Option<u64>,
+    },
 }
 
 /// The fitting part of a plan, each job in it written once.

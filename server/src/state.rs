@@ -1,0 +1,124 @@
+//! The replicated state: tables of rows, each a persistent map.
+//!
+//! A [`State`] is cloned in constant time, so whoever reads takes a snapshot and never waits for a writer. Only [`crate::fsm`] changes one.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use drover_model::{
+    allocation::Allocation,
+    deployment::Deployment,
+    evaluation::Evaluation,
+    ids::{AllocId, DeploymentId, EvalId, JobKey, KeyId, Name, NodeId},
+    job::{Job, JobSubmission, JobSummary},
+    kv::{KvEntry, StoredSecret},
+    node::Node,
+    service::ServiceRegistration,
+};
+use drover_scheduler::Usage;
+use imbl::OrdMap;
+
+use crate::identity::{StoredCa, StoredKey};
+
+pub use config::{PreemptionConfig, SchedulerAlgorithm, SchedulerConfig};
+pub use counts::JobCounts;
+pub use prefix::IdPrefix;
+pub use store::StateStore;
+pub use table::{Index, Table};
+
+mod config;
+mod counts;
+mod prefix;
+mod read;
+pub mod snapshot;
+mod store;
+pub(crate) mod summary;
+mod table;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+/// A table, as readers name it when they wait for changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(usize)]
+pub enum TableId {
+    /// Jobs with their versions and submissions.
+    Jobs,
+    Summaries,
+    Nodes,
+    Allocations,
+    Evaluations,
+    Deployments,
+    Services,
+    Kv,
+    Secrets,
+    Keys,
+    Ca,
+    SchedulerConfig,
+}
+
+impl TableId {
+    pub const COUNT: usize = 12;
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Jobs,
+        Self::Summaries,
+        Self::Nodes,
+        Self::Allocations,
+        Self::Evaluations,
+        Self::Deployments,
+        Self::Services,
+        Self::Kv,
+        Self::Secrets,
+        Self::Keys,
+        Self::Ca,
+        Self::SchedulerConfig,
+    ];
+}
+
+/// Everything the servers agree on. Reading: the methods of `read.rs`. Changing: those of `write.rs`, which keep rows, indexes, counts and usage in step.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// The index of the newest command.
+    index: u64,
+    /// For each table the index of its newest change.
+    indexes: [u64; TableId::COUNT],
+
+    jobs: Table<JobKey, Job>,
+    /// Children (of periodic and parameterized jobs) by parent.
+    job_children: Index<JobKey, JobKey>,
+    job_versions: Table<(JobKey, u64), Job>,
+    submissions: Table<(JobKey, u64), JobSubmission>,
+    summaries: Table<JobKey, JobSummary>,
+    counts: OrdMap<JobKey, JobCounts>,
+
+    nodes: Table<NodeId, Node>,
+    /// What allocations take up per node, kept as they come and go so that neither scheduler nor plan applier adds it up again.
+    usage: Table<NodeId, Usage>,
+
+    allocations: Table<AllocId, Allocation>,
+    allocations_by_node: Index<NodeId, AllocId>,
+    allocations_by_job: Index<JobKey, AllocId>,
+    allocations_by_eval: Index<EvalId, AllocId>,
+    allocations_by_deployment: Index<DeploymentId, AllocId>,
+
+    evaluations: Table<EvalId, Evaluation>,
+    evaluations_by_job: Index<JobKey, EvalId>,
+
+    deployments: Table<DeploymentId, Deployment>,
+    deployments_by_job: Index<JobKey, DeploymentId>,
+
+    services: Table<Name, ServiceRegistration>,
+    /// By (namespace, name).
+    services_by_name: Index<(Name, Name), Name>,
+    services_by_allocation: Index<AllocId, Name>,
+    services_by_node: Index<NodeId, Name>,
+
+    kv: Table<Name, KvEntry>,
+    secrets: Table<Name, StoredSecret>,
+    keys: Table<KeyId, StoredKey>,
+    ca: Option<Arc<StoredCa>>,
+    scheduler_config: Arc<SchedulerConfig>,
+
+    /// Jobs whose counts changed during the command that is being applied; empty between commands.
+    touched_jobs: BTreeSet<JobKey>,
+}
