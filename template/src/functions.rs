@@ -1,0 +1,80 @@
+//! What templates may call, by family. Each family is a table of functions; a new one goes into the table of its family.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use crate::go::builtins::BUILTINS;
+use crate::go::function::{Function, Special, Type};
+use crate::go::value::Value;
+
+mod consul;
+mod convert;
+mod denied;
+mod encode;
+mod environment;
+mod hash;
+mod json;
+mod maps;
+mod math;
+mod nomad;
+mod parse;
+mod pattern;
+mod scratch;
+mod search;
+mod strings;
+mod time;
+mod vault;
+
+/// All families.
+static FAMILIES: &[&[Function]] = &[
+    BUILTINS,
+    consul::FUNCTIONS,
+    encode::FUNCTIONS,
+    environment::FUNCTIONS,
+    hash::FUNCTIONS,
+    maps::FUNCTIONS,
+    math::FUNCTIONS,
+    nomad::FUNCTIONS,
+    parse::FUNCTIONS,
+    scratch::FUNCTIONS,
+    search::FUNCTIONS,
+    strings::FUNCTIONS,
+    time::FUNCTIONS,
+    vault::FUNCTIONS,
+    EXECUTE_TEMPLATE,
+];
+
+const EXECUTE_TEMPLATE: &[Function] = &[Function::special("executeTemplate", &[Type::Str], Type::Any, Special::ExecuteTemplate)];
+
+static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Function>> =
+    LazyLock::new(|| FAMILIES.iter().flat_map(|family| family.iter()).map(|function| (function.name, function)).collect());
+
+/// A denied function can be called with strings, and answers that it is disabled.
+static DISABLED: Function = Function::many("", &[], Type::Str, |_, _| Err("function is disabled".into()));
+
+/// These exist only to be denied: the renderer runs no programs and writes no files of its own.
+const NEVER_RUN: [&str; 2] = ["plugin", "writeToFile"];
+
+/// The functions that one template may use.
+pub(crate) struct Library {
+    denied: Vec<denied::Glob>,
+}
+
+impl Library {
+    pub(crate) fn new(denied: &[String]) -> Self {
+        Self { denied: denied.iter().map(|pattern| denied::Glob::new(pattern)).collect() }
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<&'static Function> {
+        if NEVER_RUN.contains(&name) {
+            return Some(&DISABLED);
+        }
+        let function = BY_NAME.get(name).copied()?;
+        Some(if self.denied.iter().any(|glob| glob.matches(name)) { &DISABLED } else { function })
+    }
+}
+
+/// A string result of an owned text.
+fn string(text: impl Into<String>) -> Value {
+    Value::from(text.into())
+}

@@ -1,0 +1,7 @@
+//! JSON, with the messages and number forms that templates know.
+
+mod decode;
+mod encode;
+
+pub(super) use decode::decode;
+pub(super) use encode::{Style, encode};
