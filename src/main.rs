@@ -1,1 +1,38 @@
-fn main() {}
+//! The command line: one file for each verb under `commands/`, which asks an agent over HTTP and prints what people want to know.
+//!
+//! Data goes to standard output, the rest to standard error. Exit codes are in `exit.rs`.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line's work is to print")]
+
+mod args;
+mod cli;
+mod commands;
+mod context;
+mod exit;
+mod jobfile;
+mod monitor;
+mod output;
+
+use clap::Parser;
+
+use crate::{cli::Cli, exit::Exit};
+
+fn main() -> std::process::ExitCode {
+    let words = match args::normalise(std::env::args_os(), &<Cli as clap::CommandFactory>::command()) {
+        Ok(words) => words,
+        Err(error) => return exit::fail(&error),
+    };
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; the rest is a mistake of whoever typed it.
+            let code = if error.use_stderr() { Exit::Error } else { Exit::Ok };
+            let _ = error.print();
+            return code.into();
+        }
+    };
+    match cli.run() {
+        Ok(exit) => exit.into(),
+        Err(error) => exit::fail(&error),
+    }
+}

@@ -1,1 +1,25 @@
-//! Drover api.
+//! A typed client of the HTTP API.
+//!
+//! What it is: [`Client`] speaks to any agent; its methods, one file for each family of paths, take and give the types of `drover_model`.
+//!
+//! What it must not know: terminals, servers, how an answer came about.
+//!
+//! Where to start: [`Client::new`], then [`Client::get`] and [`Client::put`], which everything else is made of.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub use allocations::LogRequest;
+pub use client::{Answer, Client, Error, Options, Query};
+
+mod allocations;
+mod client;
+mod deployments;
+mod jobs;
+mod nodes;
+mod operator;
+mod storage;
+
+pub use deployments::DeploymentChanged;
+pub use jobs::{PlanAnswer, RegisterRequest, Registered, RevertRequest, Validation, VersionsAnswer};
+pub use operator::{Member, Members};
+pub use storage::SecretWritten;

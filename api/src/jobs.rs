@@ -1,0 +1,173 @@
+//! `/v1/jobs`, `/v1/job/...` and `/v1/validate/job`.
+
+use std::collections::BTreeMap;
+
+use drover_model::{
+    allocation::AllocMetric,
+    deployment::Deployment,
+    evaluation::Evaluation,
+    job::{Job, JobSubmission, JobSummary},
+    json::List,
+    plan::PlanAnnotations,
+    spec::JobSpec,
+    view::{AllocationStub, JobListStub},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::client::{Answer, Client, Error, segment};
+
+/// A job to register.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RegisterRequest {
+    pub job: JobSpec,
+    pub submission: Option<JobSubmission>,
+    pub enforce_index: bool,
+    pub job_modify_index: u64,
+    pub preserve_counts: bool,
+    pub preserve_resources: bool,
+    pub eval_priority: u8,
+}
+
+impl RegisterRequest {
+    pub fn new(job: JobSpec) -> Self {
+        Self {
+            job,
+            submission: None,
+            enforce_index: false,
+            job_modify_index: 0,
+            preserve_counts: false,
+            preserve_resources: false,
+            eval_priority: 0,
+        }
+    }
+}
+
+/// What registering, stopping or evaluating a job answers.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Registered {
+    /// Empty when there is nothing to evaluate (a periodic job, say).
+    #[serde(rename = "EvalID")]
+    pub eval_id: String,
+    pub eval_create_index: u64,
+    pub job_modify_index: u64,
+    #[serde(deserialize_with = "drover_model::json::null_is_default")]
+    pub warnings: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RevertRequest {
+    #[serde(rename = "JobID")]
+    pub job_id: String,
+    pub job_version: u64,
+    pub enforce_prior_version: Option<u64>,
+}
+
+/// What a job would change if it was registered now.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PlanAnswer {
+    #[serde(rename = "Annotations")]
+    pub annotations: Option<PlanAnnotations>,
+    #[serde(rename = "FailedTGAllocs")]
+    pub failed: Option<BTreeMap<String, AllocMetric>>,
+    #[serde(rename = "JobModifyIndex")]
+    pub job_modify_index: u64,
+    #[serde(rename = "Diff")]
+    pub diff: Option<Value>,
+    #[serde(rename = "Warnings", deserialize_with = "drover_model::json::null_is_default")]
+    pub warnings: String,
+}
+
+/// Whether a job would be accepted.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Validation {
+    pub validation_errors: List<String>,
+    #[serde(deserialize_with = "drover_model::json::null_is_default")]
+    pub error: String,
+    #[serde(deserialize_with = "drover_model::json::null_is_default")]
+    pub warnings: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct VersionsAnswer {
+    pub versions: List<Job>,
+    pub diffs: List<Value>,
+}
+
+impl Client {
+    pub async fn jobs(&self, prefix: &str) -> Result<Answer<Vec<JobListStub>>, Error> {
+        self.get("/v1/jobs", &[("prefix", prefix)]).await
+    }
+
+    pub async fn job(&self, id: &str) -> Result<Answer<Job>, Error> {
+        self.get(&format!("/v1/job/{}", segment(id)), &[]).await
+    }
+
+    pub async fn register(&self, request: &RegisterRequest) -> Result<Answer<Registered>, Error> {
+        self.put("/v1/jobs", &[], request).await
+    }
+
+    /// Plans; with `diff`, what changed in the specification too.
+    pub async fn plan(&self, job: &JobSpec, diff: bool) -> Result<Answer<PlanAnswer>, Error> {
+        let id = job.id.as_deref().unwrap_or_default();
+        let body = serde_json::json!({ "Job": job, "Diff": diff });
+        self.put(&format!("/v1/job/{}/plan", segment(id)), &[], &body).await
+    }
+
+    pub async fn validate(&self, job: &JobSpec) -> Result<Answer<Validation>, Error> {
+        self.put("/v1/validate/job", &[], &serde_json::json!({ "Job": job })).await
+    }
+
+    pub async fn deregister(&self, id: &str, purge: bool, no_shutdown_delay: bool) -> Result<Answer<Registered>, Error> {
+        let query = [("purge", flag(purge)), ("no_shutdown_delay", flag(no_shutdown_delay))];
+        self.delete(&format!("/v1/job/{}", segment(id)), &query).await
+    }
+
+    pub async fn revert(&self, request: &RevertRequest) -> Result<Answer<Registered>, Error> {
+        self.put(&format!("/v1/job/{}/revert", segment(&request.job_id)), &[], request).await
+    }
+
+    pub async fn evaluate(&self, id: &str, force_reschedule: bool) -> Result<Answer<Registered>, Error> {
+        let body = serde_json::json!({ "JobID": id, "EvalOptions": { "ForceReschedule": force_reschedule } });
+        self.put(&format!("/v1/job/{}/evaluate", segment(id)), &[], &body).await
+    }
+
+    pub async fn job_versions(&self, id: &str) -> Result<Answer<VersionsAnswer>, Error> {
+        self.get(&format!("/v1/job/{}/versions", segment(id)), &[]).await
+    }
+
+    pub async fn job_summary(&self, id: &str) -> Result<Answer<JobSummary>, Error> {
+        self.get(&format!("/v1/job/{}/summary", segment(id)), &[]).await
+    }
+
+    pub async fn job_allocations(&self, id: &str, all: bool) -> Result<Answer<Vec<AllocationStub>>, Error> {
+        self.get(&format!("/v1/job/{}/allocations", segment(id)), &[("all", flag(all))]).await
+    }
+
+    pub async fn job_evaluations(&self, id: &str) -> Result<Answer<Vec<Evaluation>>, Error> {
+        self.get(&format!("/v1/job/{}/evaluations", segment(id)), &[]).await
+    }
+
+    pub async fn job_deployments(&self, id: &str) -> Result<Answer<Vec<Deployment>>, Error> {
+        self.get(&format!("/v1/job/{}/deployments", segment(id)), &[]).await
+    }
+
+    pub async fn job_latest_deployment(&self, id: &str) -> Result<Answer<Option<Deployment>>, Error> {
+        self.get(&format!("/v1/job/{}/deployment", segment(id)), &[]).await
+    }
+
+    /// One sentence per group on why it is pending.
+    pub async fn job_why(&self, id: &str) -> Result<Answer<Value>, Error> {
+        self.get(&format!("/v1/job/{}/why", segment(id)), &[]).await
+    }
+}
+
+pub(crate) fn flag(set: bool) -> &'static str {
+    if set { "true" } else { "false" }
+}

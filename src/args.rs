@@ -1,0 +1,114 @@
+//! Flags as users of the job language's tools write them: `-json`, `-address=...`, `-detach=false`, before or after the arguments.
+//!
+//! clap knows `--json`. Words that start with one dash and go on with more than one letter become that; the values of Boolean flags are resolved here.
+
+use std::ffi::OsString;
+
+use anyhow::{Context, Result, bail};
+use clap::{ArgAction, Command};
+
+/// After this command's own arguments everything belongs to somebody else.
+const PASS_THROUGH: &str = "--";
+
+/// Rewrites single-dash flags.
+pub(crate) fn normalise(words: impl IntoIterator<Item = OsString>, cli: &Command) -> Result<Vec<OsString>> {
+    let switches = switches(cli);
+    let mut normal = Vec::new();
+    let mut words = words.into_iter();
+    normal.extend(words.next());
+    while let Some(word) = words.next() {
+        if word == PASS_THROUGH {
+            normal.push(word);
+            normal.extend(words);
+            break;
+        }
+        let Some(text) = word.to_str() else {
+            normal.push(word);
+            continue;
+        };
+        normal.extend(flag(text, &switches)?.map(OsString::from));
+    }
+    Ok(normal)
+}
+
+/// A word as clap wants it; none for a switch that was switched off.
+fn flag(word: &str, switches: &[String]) -> Result<Option<String>> {
+    let name = word.trim_start_matches('-');
+    let dashes = word.len() - name.len();
+    let is_flag = (dashes == 1 || dashes == 2) && name.chars().next().is_some_and(char::is_alphabetic);
+    if !is_flag {
+        return Ok(Some(word.to_owned()));
+    }
+    if dashes == 1 && name.chars().count() == 1 {
+        return Ok(Some(word.to_owned()));
+    }
+    let long = name.split_once('=').filter(|(key, _)| switches.iter().any(|switch| switch == key));
+    let Some((key, value)) = long else {
+        // `-f=x` is a short flag with its value; clap wants it without the sign.
+        if dashes == 1 && name.chars().nth(1) == Some('=') {
+            return Ok(Some(word.replacen('=', "", 1)));
+        }
+        return Ok(Some(format!("--{name}")));
+    };
+    match value.parse::<Switch>().with_context(|| format!("-{key} is a switch"))? {
+        Switch(true) => Ok(Some(if key.chars().count() == 1 { format!("-{key}") } else { format!("--{key}") })),
+        Switch(false) => Ok(None),
+    }
+}
+
+struct Switch(bool);
+
+impl std::str::FromStr for Switch {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "true" | "1" | "t" | "T" | "TRUE" | "True" => Ok(Self(true)),
+            "false" | "0" | "f" | "F" | "FALSE" | "False" => Ok(Self(false)),
+            other => bail!("it takes true or false, not {other:?}"),
+        }
+    }
+}
+
+/// The names of all flags, of all commands, that take no value.
+fn switches(command: &Command) -> Vec<String> {
+    let own = command.get_arguments().filter(|argument| matches!(argument.get_action(), ArgAction::SetTrue));
+    let mut names: Vec<String> =
+        own.flat_map(|argument| argument.get_long().map(str::to_owned).into_iter().chain(argument.get_short().map(String::from))).collect();
+    names.extend(command.get_subcommands().flat_map(switches));
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_dashes_become_double_ones() {
+        let switches = vec!["detach".to_owned(), "f".to_owned()];
+        for (word, expected) in [
+            ("-json", Some("--json")),
+            ("--json", Some("--json")),
+            ("-f", Some("-f")),
+            ("-n=5", Some("-n5")),
+            ("-var=a=b", Some("--var=a=b")),
+            ("-detach=true", Some("--detach")),
+            ("-detach=false", None),
+            ("--detach=0", None),
+            ("-f=true", Some("-f")),
+            ("-5", Some("-5")),
+            ("-", Some("-")),
+            ("job.nomad.hcl", Some("job.nomad.hcl")),
+        ] {
+            assert_eq!(flag(word, &switches).unwrap().as_deref(), expected, "{word}");
+        }
+        assert!(flag("-detach=perhaps", &switches).is_err());
+    }
+
+    #[test]
+    fn what_follows_two_dashes_is_left_alone() {
+        let cli = Command::new("x");
+        let words = ["x", "-a1", "--", "-abc"].map(OsString::from);
+        assert_eq!(normalise(words, &cli).unwrap(), ["x", "--a1", "--", "-abc"].map(OsString::from));
+    }
+}

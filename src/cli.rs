@@ -1,0 +1,137 @@
+//! The tree of commands. Each leaf's flags and work stand in its own file under `commands/`.
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::{commands, context::Reach, exit::Exit};
+
+/// The open orchestrator for the job files that people already have
+#[derive(Debug, Parser)]
+#[command(name = "drover", version, propagate_version = true, disable_help_subcommand = true, after_help = START)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    reach: Reach,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const START: &str = "Start on a laptop:\n  drover agent -dev              a server, a client, a catalogue, secrets and a CA in one process\n  drover job run FILE            run a job file and follow its deployment\n  drover job status JOB          see how it does";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run an agent: a server, a client, or both
+    Agent(commands::agent::Args),
+    /// Register, change, watch and stop jobs
+    #[command(subcommand)]
+    Job(commands::job::Command),
+    /// See and steer deployments
+    #[command(subcommand)]
+    Deployment(commands::deployment::Command),
+    /// See and steer single allocations
+    #[command(subcommand)]
+    Alloc(commands::alloc::Command),
+    /// See nodes, drain them, take them out of scheduling
+    #[command(subcommand)]
+    Node(commands::node::Command),
+    /// See evaluations
+    #[command(subcommand)]
+    Eval(commands::eval::Command),
+    /// See the services of the servers' own catalogue
+    #[command(subcommand)]
+    Service(commands::service::Command),
+    /// The embedded key-value store
+    #[command(subcommand)]
+    Kv(commands::kv::Command),
+    /// The embedded secret store
+    #[command(subcommand)]
+    Secret(commands::secret::Command),
+    /// The embedded certificate authority
+    #[command(subcommand)]
+    Ca(commands::ca::Command),
+    /// See the servers
+    #[command(subcommand)]
+    Server(commands::server::Command),
+    /// Housekeeping of the servers
+    #[command(subcommand)]
+    System(commands::system::Command),
+    /// Call any path of the API
+    #[command(subcommand)]
+    Operator(commands::operator::Command),
+    /// Print the version
+    Version,
+    /// Print a completion script for a shell
+    Completion(commands::completion::Args),
+    /// The same as `job run`
+    #[command(hide = true)]
+    Run(commands::job::run::Args),
+    /// The same as `job plan`
+    #[command(hide = true)]
+    Plan(commands::job::plan::Args),
+    /// The same as `job validate`
+    #[command(hide = true)]
+    Validate(commands::job::validate::Args),
+    /// The same as `job status`
+    #[command(hide = true)]
+    Status(commands::job::status::Args),
+    /// The same as `job stop`
+    #[command(hide = true)]
+    Stop(commands::job::stop::Args),
+    /// The same as `job inspect`
+    #[command(hide = true)]
+    Inspect(commands::job::inspect::Args),
+    /// The same as `alloc logs`
+    #[command(hide = true)]
+    Logs(commands::alloc::logs::Args),
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> Result<Exit> {
+        let reach = &self.reach;
+        match self.command {
+            Command::Agent(args) => args.run(reach),
+            Command::Job(command) => command.run(reach),
+            Command::Deployment(command) => command.run(reach),
+            Command::Alloc(command) => command.run(reach),
+            Command::Node(command) => command.run(reach),
+            Command::Eval(command) => command.run(reach),
+            Command::Service(command) => command.run(reach),
+            Command::Kv(command) => command.run(reach),
+            Command::Secret(command) => command.run(reach),
+            Command::Ca(command) => command.run(reach),
+            Command::Server(command) => command.run(reach),
+            Command::System(command) => command.run(reach),
+            Command::Operator(command) => command.run(reach),
+            Command::Version => {
+                println!("Drover v{}", env!("CARGO_PKG_VERSION"));
+                Ok(Exit::Ok)
+            }
+            Command::Completion(args) => args.run(),
+            Command::Run(args) => args.run(reach),
+            Command::Plan(args) => args.run(reach),
+            Command::Validate(args) => args.run(reach),
+            Command::Status(args) => args.run(reach),
+            Command::Stop(args) => args.run(reach),
+            Command::Inspect(args) => args.run(reach),
+            Command::Logs(args) => args.run(reach),
+        }
+    }
+}
+
+/// Declares a noun's verbs: an enum whose `run` hands over to the verb's own arguments.
+#[macro_export]
+macro_rules! verbs {
+    ($($(#[$meta:meta])* $name:ident($args:path)),+ $(,)?) => {
+        #[derive(Debug, clap::Subcommand)]
+        pub(crate) enum Command {
+            $($(#[$meta])* $name($args)),+
+        }
+
+        impl Command {
+            pub(crate) fn run(self, reach: &$crate::context::Reach) -> anyhow::Result<$crate::exit::Exit> {
+                match self {
+                    $(Self::$name(args) => args.run(reach)),+
+                }
+            }
+        }
+    };
+}

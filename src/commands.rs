@@ -1,0 +1,16 @@
+//! One module for each noun, one file for each verb.
+
+pub(crate) mod agent;
+pub(crate) mod alloc;
+pub(crate) mod ca;
+pub(crate) mod completion;
+pub(crate) mod deployment;
+pub(crate) mod eval;
+pub(crate) mod job;
+pub(crate) mod kv;
+pub(crate) mod node;
+pub(crate) mod operator;
+pub(crate) mod secret;
+pub(crate) mod server;
+pub(crate) mod service;
+pub(crate) mod system;

@@ -1,0 +1,33 @@
+//! `drover alloc ...`
+
+pub(crate) mod logs;
+pub(crate) mod restart;
+pub(crate) mod signal;
+pub(crate) mod status;
+pub(crate) mod stop;
+
+use anyhow::Result;
+use drover_api::Client;
+use drover_model::view::AllocationStub;
+
+use crate::{context, verbs};
+
+verbs! {
+    /// Show one allocation: its tasks, events and ports
+    Status(status::Args),
+    /// Print a task's log
+    Logs(logs::Args),
+    /// Restart tasks in place
+    Restart(restart::Args),
+    /// Send a signal to tasks
+    Signal(signal::Args),
+    /// Stop an allocation; another takes its place
+    Stop(stop::Args),
+}
+
+/// The one allocation that `prefix` means.
+pub(crate) async fn find(client: &Client, prefix: &str) -> Result<AllocationStub> {
+    let allocations = client.allocations(context::even(prefix)).await?.data;
+    let matching = allocations.into_iter().filter(|allocation| allocation.id.to_string().starts_with(prefix)).collect();
+    context::unique("allocation", prefix, matching, |allocation: &AllocationStub| allocation.id.to_string())
+}

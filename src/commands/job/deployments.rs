@@ -1,0 +1,38 @@
+//! `drover job deployments`
+
+use anyhow::Result;
+
+use crate::{
+    commands::deployment::list::print,
+    context::{Reach, block_on},
+    exit::Exit,
+    output,
+};
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// The job's id, or the start of it
+    job: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Print whole ids
+    #[arg(long)]
+    verbose: bool,
+}
+
+impl Args {
+    pub(crate) fn run(self, reach: &Reach) -> Result<Exit> {
+        let client = reach.client()?;
+        block_on(async {
+            let id = super::find(&client, &self.job).await?;
+            let deployments = client.job_deployments(&id).await?.data;
+            if self.json {
+                output::json(&deployments)?
+            } else {
+                print(&deployments, self.verbose, reach.colours())
+            }
+            Ok(Exit::Ok)
+        })
+    }
+}

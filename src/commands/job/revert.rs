@@ -1,0 +1,41 @@
+//! `drover job revert`
+
+use anyhow::Result;
+use drover_api::RevertRequest;
+
+use crate::{
+    context::{Reach, block_on},
+    exit::Exit,
+    monitor,
+};
+
+/// Exit codes are those of `job run`
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// The job's id, or the start of it
+    job: String,
+    /// The version to bring back
+    version: u64,
+    /// Return once the version is registered
+    #[arg(long)]
+    detach: bool,
+    /// Print whole ids
+    #[arg(long)]
+    verbose: bool,
+}
+
+impl Args {
+    pub(crate) fn run(self, reach: &Reach) -> Result<Exit> {
+        let client = reach.client()?;
+        block_on(async {
+            let job_id = super::find(&client, &self.job).await?;
+            let request = RevertRequest { job_id, job_version: self.version, enforce_prior_version: None };
+            let reverted = client.revert(&request).await?.data;
+            if self.detach || reverted.eval_id.is_empty() {
+                println!("Job reverted\nEvaluation ID: {}", reverted.eval_id);
+                return Ok(Exit::Ok);
+            }
+            monitor::evaluation(&client, &reverted.eval_id, self.verbose).await
+        })
+    }
+}

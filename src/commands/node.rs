@@ -1,0 +1,27 @@
+//! `drover node ...`
+
+pub(crate) mod drain;
+pub(crate) mod eligibility;
+pub(crate) mod status;
+
+use anyhow::Result;
+use drover_api::Client;
+use drover_model::view::NodeStub;
+
+use crate::{context, verbs};
+
+verbs! {
+    /// Show nodes, or one node with its allocations
+    Status(status::Args),
+    /// Move everything off a node
+    Drain(drain::Args),
+    /// Let a node take new work, or not
+    Eligibility(eligibility::Args),
+}
+
+/// The one node that `prefix` means.
+pub(crate) async fn find(client: &Client, prefix: &str) -> Result<NodeStub> {
+    let nodes = client.nodes(context::even(prefix)).await?.data;
+    let matching = nodes.into_iter().filter(|node| node.id.to_string().starts_with(prefix)).collect();
+    context::unique("node", prefix, matching, |node: &NodeStub| node.id.to_string())
+}

@@ -1,0 +1,38 @@
+//! How things are printed.
+
+pub(crate) mod diff;
+pub(crate) mod table;
+pub(crate) mod when;
+
+use anyhow::Result;
+use serde::Serialize;
+
+pub(crate) use table::{Pairs, Table};
+pub(crate) use when::{ago, date};
+
+/// The first eight characters of an id, or all of it.
+pub(crate) fn id(id: impl ToString, verbose: bool) -> String {
+    let full = id.to_string();
+    if verbose { full } else { full.chars().take(8).collect() }
+}
+
+pub(crate) fn json(value: &impl Serialize) -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+/// A heading over a part of an answer.
+pub(crate) fn heading(text: &str, colours: bool) {
+    if colours { println!("\n\x1b[1m{text}\x1b[0m") } else { println!("\n{text}") }
+}
+
+/// A status in the colour that says at a glance what it is.
+pub(crate) fn status(word: &str, colours: bool) -> String {
+    let colour = match word {
+        "running" | "successful" | "ready" | "complete" | "healthy" | "passing" => 32,
+        "failed" | "lost" | "down" | "critical" | "dead" => 31,
+        "pending" | "paused" | "blocked" | "unknown" | "cancelled" => 33,
+        _ => return word.to_owned(),
+    };
+    if colours { format!("\x1b[{colour}m{word}\x1b[0m") } else { word.to_owned() }
+}
