@@ -71,9 +71,8 @@ fn read_flags(path: &str) -> Result<Value> {
 /// Certificate, key and CA stand in one file, as the template wrote them.
 fn acceptor(path: &str) -> Result<TlsAcceptor> {
     let path = Path::new(path);
-    let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .with_context(|| format!("no certificate in {}", path.display()))?;
+    let certificates: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).with_context(|| format!("no certificate in {}", path.display()))?;
     let key = PrivateKeyDer::from_pem_file(path).with_context(|| format!("no private key in {}", path.display()))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
