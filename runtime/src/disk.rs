@@ -5,6 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use memory::MemoryDisk;
+pub use real::RealDisk;
+
+mod memory;
+mod real;
+
 /// A folder tree on some disk. Calls block; whoever is async moves them to a blocking thread (the simulated disk returns at once).
 pub trait Disk: Send + Sync + fmt::Debug {
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
@@ -27,6 +33,11 @@ pub trait Disk: Send + Sync + fmt::Debug {
 
     /// Makes the folder's entries (creations, renames, removals) survive a crash.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Whether calls return without waiting for hardware, so that nobody needs a blocking thread for them.
+    fn is_instant(&self) -> bool {
+        false
+    }
 }
 
 /// An open file.

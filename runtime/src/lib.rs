@@ -1,25 +1,27 @@
 //! What the outside world gives, as traits: time, randomness, network, disk.
 //!
-//! What it is: the traits, their real forms, their simulated forms, and the RPC connection that is built on the network trait. Servers and clients take a
-//! [`Runtime`] when they start and reach the world only through it, so that a whole cluster runs in one thread from one seed.
+//! What it is: the traits, their real forms, their simulated forms ([`sim`]), and the RPC connection that is built on the network trait ([`rpc`]). Servers and
+//! clients take a [`Runtime`] when they start and reach the world only through it, so that a whole cluster runs in one thread from one seed.
 //!
 //! What it must not know: jobs, allocations, HTTP.
 //!
-//! Where to start: [`Runtime`], then the four traits, then [`rpc`].
+//! Where to start: [`Runtime`], then the four traits, then [`rpc::Connection`] and [`rpc::Router`].
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 use std::sync::Arc;
 
 pub use clock::{Clock, RealClock};
-pub use disk::{Disk, DiskFile};
-pub use network::{Listener, Network, Stream};
-pub use random::Random;
+pub use disk::{Disk, DiskFile, MemoryDisk, RealDisk};
+pub use network::{Listener, Network, Stream, TcpNetwork};
+pub use random::{OsRandom, Random};
 
 pub mod clock;
 pub mod disk;
 pub mod network;
 pub mod random;
+pub mod rpc;
+pub mod sim;
 
 /// The outside world, as one process (or one simulated host) sees it. Cheap to clone.
 ///
@@ -30,4 +32,16 @@ pub struct Runtime {
     pub random: Arc<dyn Random>,
     pub network: Arc<dyn Network>,
     pub disk: Arc<dyn Disk>,
+}
+
+impl Runtime {
+    /// The machine's clock, randomness, network and disk.
+    pub fn real() -> Self {
+        Self { clock: Arc::new(RealClock), random: Arc::new(OsRandom), network: Arc::new(TcpNetwork), disk: Arc::new(RealDisk) }
+    }
+
+    /// The same with another disk, such as [`MemoryDisk`] for a server that shall leave nothing behind.
+    pub fn with_disk(self, disk: impl Disk + 'static) -> Self {
+        Self { disk: Arc::new(disk), ..self }
+    }
 }

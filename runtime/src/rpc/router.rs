@@ -1,0 +1,115 @@
+//! Which calls one end answers.
+
+use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
+
+use bytes::Bytes;
+use drover_model::rpc::{Error, Method, StreamMethod};
+use futures::future::BoxFuture;
+
+use super::{Caller, ItemSink, RawSink, decode, encode};
+
+/// Answers calls by their method's name. A handler's future is dropped when its caller goes away: what must not be left half done, it spawns.
+pub trait Dispatch: Send + Sync + 'static {
+    fn call(&self, method: &str, caller: Caller, body: Bytes) -> BoxFuture<'static, Result<Bytes, Error>>;
+
+    fn subscribe(&self, method: &str, caller: Caller, body: Bytes, sink: RawSink) -> BoxFuture<'static, Result<(), Error>>;
+}
+
+/// Answers the calls of one method.
+pub trait Handle<M: Method>: Send + Sync + 'static {
+    fn handle(&self, caller: Caller, message: M) -> impl Future<Output = Result<M::Reply, Error>> + Send;
+}
+
+type CallHandler = Box<dyn Fn(Caller, Bytes) -> BoxFuture<'static, Result<Bytes, Error>> + Send + Sync>;
+type StreamHandler = Box<dyn Fn(Caller, Bytes, RawSink) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
+
+/// A table of typed handlers.
+#[derive(Default)]
+pub struct Router {
+    calls: BTreeMap<&'static str, CallHandler>,
+    streams: BTreeMap<&'static str, StreamHandler>,
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Router").field("calls", &self.calls.keys()).field("streams", &self.streams.keys()).finish()
+    }
+}
+
+impl Router {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Answers `M` with what `handler` returns.
+    pub fn method<M, F, R>(mut self, handler: F) -> Self
+    where
+        M: Method,
+        F: Fn(Caller, M) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<M::Reply, Error>> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        let call: CallHandler = Box::new(move |caller, body| {
+            let handler = Arc::clone(&handler);
+            Box::pin(async move {
+                let reply = handler(caller, decode(&body)?).await?;
+                encode(&reply)
+            })
+        });
+        let before = self.calls.insert(M::NAME, call);
+        debug_assert!(before.is_none(), "two handlers for {}", M::NAME);
+        self
+    }
+
+    /// Answers `M` with [`Handle::handle`].
+    pub fn handle<M: Method>(self, handler: Arc<impl Handle<M>>) -> Self {
+        self.method(move |caller, message: M| {
+            let handler = Arc::clone(&handler);
+            async move { handler.handle(caller, message).await }
+        })
+    }
+
+    /// Answers `S` with what `handler` sends into the sink. The stream ends when it returns.
+    pub fn stream<S, F, R>(mut self, handler: F) -> Self
+    where
+        S: StreamMethod,
+        F: Fn(Caller, S, ItemSink<S::Item>) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        let subscribe: StreamHandler = Box::new(move |caller, body, sink| {
+            let handler = Arc::clone(&handler);
+            Box::pin(async move { handler(caller, decode(&body)?, ItemSink::new(sink)).await })
+        });
+        let before = self.streams.insert(S::NAME, subscribe);
+        debug_assert!(before.is_none(), "two handlers for {}", S::NAME);
+        self
+    }
+
+    /// All of this one's handlers and all of the other's.
+    pub fn merge(mut self, other: Self) -> Self {
+        self.calls.extend(other.calls);
+        self.streams.extend(other.streams);
+        self
+    }
+}
+
+fn unknown(method: &str) -> Error {
+    Error::not_found(format!("unknown method {method:?}"))
+}
+
+impl Dispatch for Router {
+    fn call(&self, method: &str, caller: Caller, body: Bytes) -> BoxFuture<'static, Result<Bytes, Error>> {
+        match self.calls.get(method) {
+            Some(handler) => handler(caller, body),
+            None => Box::pin(std::future::ready(Err(unknown(method)))),
+        }
+    }
+
+    fn subscribe(&self, method: &str, caller: Caller, body: Bytes, sink: RawSink) -> BoxFuture<'static, Result<(), Error>> {
+        match self.streams.get(method) {
+            Some(handler) => handler(caller, body, sink),
+            None => Box::pin(std::future::ready(Err(unknown(method)))),
+        }
+    }
+}
