@@ -29,12 +29,14 @@ macro_rules! spec {
     };
 }
 
+pub mod admit;
 mod canonicalize;
 mod connect;
 mod duration;
 mod group;
 mod service;
 mod task;
+mod validate;
 
 spec! {
     /// The whole job.
