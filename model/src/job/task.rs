@@ -189,6 +189,9 @@ pub struct Template {
     pub wait: Option<WaitConfig>,
     #[serde(rename = "ErrMissingKey")]
     pub err_missing_key: bool,
+    /// The language of the text: `gotemplate` when empty, or `handlebars`. Printed only when given.
+    #[serde(rename = "Engine", skip_serializing_if = "String::is_empty")]
+    pub engine: String,
 }
 
 impl Default for Template {
@@ -211,6 +214,7 @@ impl Default for Template {
             vault_grace: Duration::ZERO,
             wait: None,
             err_missing_key: false,
+            engine: String::new(),
         }
     }
 }

@@ -106,9 +106,3 @@ method!(SystemGc, "system.gc", Written);
 pub struct ServerStats {}
 method!(ServerStats, "server.stats", Value);
 
-/// The public keys that workload identities are signed with, as a JSON Web Key Set.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PublicKeys {
-    pub options: ReadOptions,
-}
-method!(PublicKeys, "identity.keys", Read<Value>);

@@ -199,6 +199,12 @@ fn warnings(group: &TaskGroup, job: &JobSpec) -> Vec<String> {
             warnings.push(format!("group {name:?} updates {parallel} allocations at once but has only {count}: all are replaced together"));
         }
     }
+    for task in &group.tasks {
+        let numa = task.resources.as_ref().and_then(|resources| resources.numa.as_ref());
+        if numa.is_some_and(|numa| numa.affinity == "prefer") {
+            warnings.push(format!("task {:?} prefers cores of one NUMA node, which has no effect yet", task.name));
+        }
+    }
     for network in &group.networks {
         if network.mbits.is_some() {
             warnings.push(format!("group {name:?} sets mbits, which has no effect"));

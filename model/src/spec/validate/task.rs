@@ -87,6 +87,11 @@ fn resources_problems(resources: &Resources) -> ValidationErrors {
     ] {
         in_range(name, value, 0..=MAX_NUMBER, &mut errors);
     }
+    if let Some(numa) = &resources.numa
+        && !["none", "prefer", "require"].contains(&numa.affinity.as_str())
+    {
+        errors.push(format!("numa affinity must be one of none, prefer, or require; got {:?}", numa.affinity));
+    }
     for (at, device) in resources.devices.iter().enumerate() {
         let mut inner = ValidationErrors::default();
         if device.name.is_empty() {

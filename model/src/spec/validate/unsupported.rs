@@ -41,7 +41,7 @@ pub(super) fn task(task: &Task, errors: &mut ValidationErrors) {
         errors.push("a network within resources is not supported: move it to the group");
     }
     if let Some(numa) = &resources.numa
-        && numa.affinity != "none"
+        && numa.affinity == "require"
     {
         errors.push(format!("numa affinity {:?} is not supported yet", numa.affinity));
     }
