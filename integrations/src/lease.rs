@@ -1,0 +1,95 @@
+//! When to come back for what does not last.
+
+use std::{sync::Arc, time::Duration};
+
+use drover_model::secret::SecretText;
+use drover_runtime::Random;
+
+use crate::{Error, Secret, Tokens, secrets::Lease};
+
+/// How long a secret without a lease is taken for fresh, when the configuration does not say.
+pub const DEFAULT_LEASE: Duration = Duration::from_secs(5 * 60);
+
+/// The shortest time between two renewals: a peer that hands out shorter leases must not be asked without pause.
+pub const SHORTEST: Duration = Duration::from_secs(1);
+
+/// The longest pause between two attempts at a renewal that fails.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+
+/// When to renew a lease: after two thirds of it, up to a tenth of it earlier, so that many leases taken together do not come back together.
+pub fn renew_after(lease: Duration, random: &dyn Random) -> Duration {
+    let most = lease * 2 / 3;
+    most.saturating_sub(random.jitter(lease / 10)).max(SHORTEST.min(lease))
+}
+
+/// When to read a secret again. One that cannot be renewed is read again late in its life (85 to 95 %), so that what replaces it comes before it ends.
+pub fn read_again_after(secret: &Secret, default: Duration, random: &dyn Random) -> Duration {
+    let lease = secret.lease;
+    if lease.renewable && !lease.duration.is_zero() {
+        return renew_after(lease.duration, random);
+    }
+    if secret.lease_id.is_empty() {
+        // Nothing ends: the length of the lease is only the server's advice on how often to look.
+        let pace = if lease.duration.is_zero() { default } else { lease.duration.min(default) };
+        return pace.saturating_sub(random.jitter(pace / 10)).max(SHORTEST);
+    }
+    let length = if lease.duration.is_zero() { default } else { lease.duration };
+    (length * 95 / 100).saturating_sub(random.jitter(length / 10)).max(SHORTEST)
+}
+
+/// Why a token is no longer kept alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lapse {
+    /// It cannot be renewed, and ends in about this time.
+    Ends(Duration),
+    /// The peer no longer accepts it.
+    Refused(Error),
+}
+
+/// Keeps a token alive for as long as the peer lets it, through outages of the peer. Returns when another token is needed; drop the future to stop.
+pub async fn keep_alive(tokens: Arc<dyn Tokens>, token: SecretText, mut lease: Lease, random: Arc<dyn Random>) -> Lapse {
+    if lease.duration.is_zero() {
+        std::future::pending::<()>().await;
+    }
+    loop {
+        if !lease.renewable {
+            return wait_for_end(lease.duration, &*random).await;
+        }
+        let pause = renew_after(lease.duration, &*random);
+        tokio::time::sleep(pause).await;
+        let left = lease.duration.saturating_sub(pause);
+        match renew_until(&*tokens, &token, left, &*random).await {
+            // A peer that grants less and less is at the token's maximum: a new one is due.
+            Ok(granted) if granted.duration <= SHORTEST => return Lapse::Ends(granted.duration),
+            Ok(granted) => lease = granted,
+            Err(Error::Unsupported { .. }) => return wait_for_end(left, &*random).await,
+            Err(error) => return Lapse::Refused(error),
+        }
+    }
+}
+
+/// Sleeps through most of the rest of a token's life.
+async fn wait_for_end(left: Duration, random: &dyn Random) -> Lapse {
+    let pause = renew_after(left, random);
+    tokio::time::sleep(pause).await;
+    Lapse::Ends(left.saturating_sub(pause))
+}
+
+/// Tries to renew until it succeeds, is refused, or the token has ended.
+async fn renew_until(tokens: &dyn Tokens, token: &SecretText, left: Duration, random: &dyn Random) -> Result<Lease, Error> {
+    let end = tokio::time::Instant::now() + left;
+    let mut backoff = SHORTEST;
+    loop {
+        match tokens.renew(token).await {
+            Err(error) if error.is_transient() && tokio::time::Instant::now() < end => {
+                tracing::warn!(%error, "a token could not be renewed yet");
+                tokio::time::sleep(backoff / 2 + random.jitter(backoff / 2)).await;
+                backoff = (backoff * 2).min(LONGEST_BACKOFF);
+            }
+            done => return done,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
