@@ -9,6 +9,21 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub use config::{GcConfig, HeartbeatConfig, ServerConfig};
+
+pub mod blocked;
+pub mod broker;
+pub mod config;
+pub mod deployments;
+pub mod dirty;
+pub mod drain;
+pub mod evaluations;
 pub mod fsm;
+pub mod gc;
+pub mod heartbeats;
 pub mod identity;
+pub mod plan_applier;
+pub mod propose;
+mod scheduling;
 pub mod state;
+pub mod worker;

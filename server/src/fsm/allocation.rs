@@ -48,8 +48,8 @@ impl Change<'_> {
             allocation.network_status = network_status;
         }
         let Some(healthy) = deployment_status.and_then(|status| status.healthy.map(|healthy| (healthy, status.timestamp))) else { return };
-        // Only an allocation of a deployment has a health, and its role as a canary is the servers' to say.
-        if allocation.deployment_id.is_some() && allocation.is_healthy() != Some(healthy.0) {
+        // Its role as a canary is the servers' to say.
+        if allocation.is_healthy() != Some(healthy.0) {
             let canary = allocation.is_canary();
             let timestamp = if healthy.1.is_never() { self.at.into() } else { healthy.1 };
             allocation.deployment_status =

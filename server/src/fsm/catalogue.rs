@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Versions of one secret that are kept.
-pub const SECRET_VERSIONS: usize = 10;
+const SECRET_VERSIONS: usize = 10;
 
 impl Change<'_> {
     pub(super) fn services_upsert(&mut self, services: Vec<ServiceRegistration>) -> Done {

@@ -7,7 +7,7 @@ use drover_model::{
     deployment::{Deployment, DeploymentStatus, DeploymentStatusUpdate, description},
     evaluation::Evaluation,
     ids::{AllocId, DeploymentId},
-    job::Job,
+    job::{Job, JobSubmission},
 };
 
 use super::{Change, Done, Refusal};
@@ -60,7 +60,9 @@ impl Change<'_> {
 
     fn revert_and_evaluate(&mut self, job: Option<Arc<Job>>, evaluation: Option<Evaluation>) {
         if let Some(job) = job {
-            self.put_job_version(job, None);
+            // Who looks at the new version wants to see what somebody wrote for the old one.
+            let submission = self.state.submission(&job.key(), job.version).map(|submission| JobSubmission::clone(submission));
+            self.put_job_version(job, submission);
         }
         if let Some(evaluation) = evaluation {
             self.put_evaluation(evaluation);

@@ -13,7 +13,7 @@ use super::{Change, Done, Effect, Refusal};
 use crate::state::summary;
 
 /// Versions without a tag that are kept of a job; tagged ones are kept beside them. A constant, because every server has to forget the same.
-pub const TRACKED_VERSIONS: usize = 6;
+const TRACKED_VERSIONS: usize = 6;
 
 impl Change<'_> {
     pub(super) fn job_register(

@@ -1,0 +1,94 @@
+//! What a server is started with. The agent reads it from its files and flags; here it is only used.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::state::SchedulerConfig;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    pub region: String,
+    pub datacenter: String,
+    /// Unique among the servers of the region.
+    pub node_name: String,
+    /// Where log and snapshots are kept, on the runtime's disk.
+    pub data_dir: PathBuf,
+    /// Where RPC calls are accepted, `HOST:PORT`; port 0 lets the system choose.
+    pub rpc_address: String,
+    /// How others reach it; none: the address that it really listens on.
+    pub rpc_advertise: Option<String>,
+    /// How many servers make up the first cluster. 1 begins alone at once; 0 waits to be joined to one.
+    pub bootstrap_expect: u32,
+    /// RPC addresses of other servers.
+    pub join: Vec<String>,
+    pub heartbeat: HeartbeatConfig,
+    pub gc: GcConfig,
+    /// How many evaluations are computed side by side.
+    pub schedulers: usize,
+    /// The settings that a new cluster begins with.
+    pub scheduler: SchedulerConfig,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            region: "global".to_owned(),
+            datacenter: "dc1".to_owned(),
+            node_name: String::new(),
+            data_dir: PathBuf::from("/server"),
+            rpc_address: "127.0.0.1:4647".to_owned(),
+            rpc_advertise: None,
+            bootstrap_expect: 1,
+            join: Vec::new(),
+            heartbeat: HeartbeatConfig::default(),
+            gc: GcConfig::default(),
+            schedulers: 2,
+            scheduler: SchedulerConfig::default(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeartbeatConfig {
+    pub min_ttl: Duration,
+    /// What all nodes together may send: with many nodes each one's heartbeats come less often.
+    pub max_per_second: u32,
+    /// How much later than promised a heartbeat may come.
+    pub grace: Duration,
+    /// What nodes have at least when another server has become leader.
+    pub failover_ttl: Duration,
+}
+
+impl Default for HeartbeatConfig {
+    fn default() -> Self {
+        Self {
+            min_ttl: Duration::from_secs(10),
+            max_per_second: 50,
+            grace: Duration::from_secs(10),
+            failover_ttl: Duration::from_secs(300),
+        }
+    }
+}
+
+/// After how long what has ended is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GcConfig {
+    pub interval: Duration,
+    pub job_threshold: Duration,
+    pub eval_threshold: Duration,
+    pub deployment_threshold: Duration,
+    pub node_threshold: Duration,
+}
+
+impl Default for GcConfig {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(300),
+            job_threshold: 4 * HOUR,
+            eval_threshold: HOUR,
+            deployment_threshold: HOUR,
+            node_threshold: 24 * HOUR,
+        }
+    }
+}

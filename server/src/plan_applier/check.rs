@@ -1,0 +1,96 @@
+//! Which part of a plan fits.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use drover_model::{
+    allocation::Allocation,
+    ids::{AllocId, NodeId},
+    plan::Plan,
+};
+use drover_scheduler::apply_check;
+
+use crate::{fsm::command::PlanApply, state::State};
+
+/// The placements of a plan that is being committed, by node.
+#[derive(Debug, Default)]
+pub(super) struct UnderWay {
+    placements: BTreeMap<NodeId, Vec<Arc<Allocation>>>,
+}
+
+/// What came of a check.
+pub(super) struct Checked {
+    pub(super) apply: PlanApply,
+    pub(super) under_way: UnderWay,
+    pub(super) placed: Vec<AllocId>,
+    pub(super) rejected_nodes: Vec<NodeId>,
+}
+
+pub(super) fn is_nothing(apply: &PlanApply) -> bool {
+    apply.stops.is_empty()
+        && apply.allocations.is_empty()
+        && apply.deployment.is_none()
+        && apply.deployment_updates.is_empty()
+        && apply.evaluations.is_empty()
+}
+
+/// Splits a plan into what fits beside the state and the plans under way, and the nodes that turned placements away.
+pub(super) fn check(state: &State, under_way: &BTreeMap<u64, UnderWay>, plan: Plan) -> Checked {
+    let Plan { eval_id, all_at_once, stops, updates, placements, deployment, deployment_updates, .. } = plan;
+    let mut stopped: BTreeMap<NodeId, Vec<Arc<Allocation>>> = BTreeMap::new();
+    for stop in &stops {
+        if let Some(allocation) = state.allocation(stop.id).filter(|allocation| allocation.holds_resources()) {
+            stopped.entry(allocation.node_id).or_default().push(Arc::clone(allocation));
+        }
+    }
+    let mut by_node: BTreeMap<NodeId, Vec<Arc<Allocation>>> = BTreeMap::new();
+    for allocation in placements {
+        by_node.entry(allocation.node_id).or_default().push(Arc::new(allocation));
+    }
+    let fits = |(node, placed): &(&NodeId, &Vec<Arc<Allocation>>)| {
+        let stopped = stopped.get(*node).map(Vec::as_slice).unwrap_or_default();
+        node_takes(state, under_way, **node, stopped, placed)
+    };
+    let mut rejected_nodes: Vec<NodeId> = by_node.iter().filter(|entry| !fits(entry)).map(|(node, _)| *node).collect();
+    let mut apply = PlanApply { eval_id, ..PlanApply::default() };
+    if all_at_once && !rejected_nodes.is_empty() {
+        rejected_nodes.extend(by_node.keys().filter(|node| !rejected_nodes.contains(node)).copied().collect::<Vec<_>>());
+        return Checked { apply, under_way: UnderWay::default(), placed: Vec::new(), rejected_nodes };
+    }
+    let rejected: Vec<Arc<Allocation>> = rejected_nodes.iter().filter_map(|node| by_node.remove(node)).flatten().collect();
+    let kept_back = kept_back(&rejected);
+    apply.stops = stops.into_iter().filter(|stop| stop.client_status.is_some() || !kept_back.contains(&stop.id)).collect();
+    apply.stops.retain(|stop| !stop.preempted_by.is_some_and(|by| rejected.iter().any(|allocation| allocation.id == by)));
+    let updates = updates.into_iter().filter(|allocation| state.allocation(allocation.id).is_some()).map(Arc::new);
+    let updates: Vec<Arc<Allocation>> = updates.collect();
+    apply.allocations = updates.iter().chain(by_node.values().flatten()).collect();
+    apply.deployment = deployment;
+    apply.deployment_updates = deployment_updates;
+    let placed = by_node.values().flatten().map(|allocation| allocation.id).collect();
+    Checked { apply, under_way: UnderWay { placements: by_node }, placed, rejected_nodes }
+}
+
+/// What goes on running because that which was to take its place was turned away.
+fn kept_back(rejected: &[Arc<Allocation>]) -> BTreeSet<AllocId> {
+    rejected.iter().filter_map(|allocation| allocation.previous_allocation).collect()
+}
+
+fn node_takes(
+    state: &State,
+    under_way: &BTreeMap<u64, UnderWay>,
+    id: NodeId,
+    stopped: &[Arc<Allocation>],
+    placed: &[Arc<Allocation>],
+) -> bool {
+    let mut coming = under_way.values().filter_map(|plan| plan.placements.get(&id)).flatten();
+    let mut usage = None;
+    // A plan that the state has already is under way until its worker was told: not to be counted twice.
+    for allocation in coming.by_ref().filter(|allocation| state.allocation(allocation.id).is_none()) {
+        usage.get_or_insert_with(|| state.node_usage(id).clone()).add(allocation);
+    }
+    let usage = usage.as_ref().unwrap_or_else(|| state.node_usage(id));
+    let node = state.node(id).map(|node| &**node);
+    apply_check(node, usage, stopped.iter().map(|allocation| &**allocation), placed.iter().map(|allocation| &**allocation)).is_ok()
+}
