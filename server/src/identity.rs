@@ -5,7 +5,7 @@
 
 pub use claims::Claims;
 pub use key::{Algorithm, KeyState, StoredKey};
-pub use seal::{Sealed, SealError};
+pub use seal::{SealError, Sealed};
 pub use stored_ca::StoredCa;
 
 pub mod claims;

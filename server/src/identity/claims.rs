@@ -102,7 +102,7 @@ pub fn claims(allocation: &Allocation, request: &IdentityRequest, issue: Issue<'
     let group = job
         .task_groups
         .iter()
-        .find(|group| group.name == *allocation.task_group)
+        .find(|group| group.name == allocation.task_group)
         .ok_or_else(|| format!("allocation {} has no group {:?}", allocation.id, allocation.task_group))?;
     let task = group.tasks.iter().find(|task| task.name == request.task);
     if task.is_none() && !request.task.is_empty() {
@@ -146,7 +146,12 @@ fn declared<'a>(task: Option<&'a drover_model::job::Task>, service: Option<&'a S
 }
 
 fn extra_claims(identity: &WorkloadIdentity) -> serde_json::Map<String, serde_json::Value> {
-    identity.extra_claims.iter().filter(|(name, _)| !RESERVED.contains(&name.as_str())).map(|(name, value)| (name.clone(), value.clone().into())).collect()
+    identity
+        .extra_claims
+        .iter()
+        .filter(|(name, _)| !RESERVED.contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone().into()))
+        .collect()
 }
 
 fn whole_seconds(ttl: Duration) -> i64 {

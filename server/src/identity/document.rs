@@ -14,9 +14,7 @@ pub fn jwks<'a>(keys: impl IntoIterator<Item = &'a Arc<StoredKey>>) -> JwksDocum
 fn jwk(key: &StoredKey) -> Jwk {
     let common = Jwk { kid: key.id.to_string(), usage: "sig".to_owned(), ..Jwk::default() };
     match &key.public_key {
-        PublicKey::Rsa { n, e } => {
-            Jwk { kty: "RSA".to_owned(), alg: "RS256".to_owned(), n: Some(n.clone()), e: Some(e.clone()), ..common }
-        }
+        PublicKey::Rsa { n, e } => Jwk { kty: "RSA".to_owned(), alg: "RS256".to_owned(), n: Some(n.clone()), e: Some(e.clone()), ..common },
         PublicKey::Ed25519 { x } => {
             Jwk { kty: "OKP".to_owned(), alg: "EdDSA".to_owned(), crv: Some("Ed25519".to_owned()), x: Some(x.clone()), ..common }
         }

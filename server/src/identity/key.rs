@@ -51,8 +51,6 @@ pub struct StoredKey {
     pub encryption_key: SecretText,
     pub state: KeyState,
     pub create_time: UnixNanos,
-    pub create_index: u64,
-    pub modify_index: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,8 +76,6 @@ impl StoredKey {
             encryption_key: STANDARD.encode(encryption_key).into(),
             state: KeyState::Active,
             create_time: now,
-            create_index: 0,
-            modify_index: 0,
         })
     }
 

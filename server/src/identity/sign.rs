@@ -3,10 +3,7 @@
 use drover_model::secret::SecretText;
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
 
-use super::{
-    Algorithm, Claims, StoredKey,
-    key::PublicKey,
-};
+use super::{Algorithm, Claims, StoredKey, key::PublicKey};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
@@ -29,7 +26,7 @@ impl Algorithm {
 
 /// The key that new things are signed and encrypted with: the newest active one.
 pub fn active_key<'a>(keys: impl IntoIterator<Item = &'a std::sync::Arc<StoredKey>>) -> Option<&'a std::sync::Arc<StoredKey>> {
-    keys.into_iter().filter(|key| key.is_active()).max_by_key(|key| (key.create_index, key.id))
+    keys.into_iter().filter(|key| key.is_active()).max_by_key(|key| (key.create_time, key.id))
 }
 
 /// Signs `claims` as a JWT that names its key.

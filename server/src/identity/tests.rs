@@ -39,7 +39,12 @@ fn allocation() -> Allocation {
     };
     let group = TaskGroup { name: "web".into(), tasks: vec![task].into(), ..TaskGroup::default() };
     let job = Job { id: "shop".into(), namespace: "default".into(), task_groups: vec![group].into(), ..(*Job::placeholder()).clone() };
-    Allocation { id: "11111111-2222-3333-4444-555555555555".parse().unwrap(), task_group: "web".into(), job: Arc::new(job), ..Allocation::default() }
+    Allocation {
+        id: "11111111-2222-3333-4444-555555555555".parse().unwrap(),
+        task_group: "web".into(),
+        job: Arc::new(job),
+        ..Allocation::default()
+    }
 }
 
 fn request(task: &str, identity: &str) -> IdentityRequest {
@@ -93,7 +98,8 @@ fn both_algorithms_sign_what_their_public_keys_verify() {
         assert_eq!(sign::verify(&keys, &jwt, NOW - 61), Err(SignError::Invalid), "not yet");
         assert_eq!(sign::verify(&keys[..1], &jwt, NOW), Err(SignError::Invalid), "not our key");
         let mut parts: Vec<String> = jwt.expose().split('.').map(str::to_owned).collect();
-        parts[1] = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, serde_json::to_vec(&Claims::default()).unwrap());
+        parts[1] =
+            base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, serde_json::to_vec(&Claims::default()).unwrap());
         assert_eq!(sign::verify(&keys, &parts.join(".").into(), NOW), Err(SignError::Invalid), "changed");
     }
 }
@@ -114,7 +120,8 @@ fn the_jwks_is_what_a_verifier_needs_and_no_more() {
         // A verifier that has nothing but this document accepts what the key signs.
         let set: jsonwebtoken::jwk::JwkSet = serde_json::from_value(document).unwrap();
         let decoding = jsonwebtoken::DecodingKey::from_jwk(&set.keys[0]).unwrap();
-        let mut validation = jsonwebtoken::Validation::new(if kty == "RSA" { jsonwebtoken::Algorithm::RS256 } else { jsonwebtoken::Algorithm::EdDSA });
+        let mut validation =
+            jsonwebtoken::Validation::new(if kty == "RSA" { jsonwebtoken::Algorithm::RS256 } else { jsonwebtoken::Algorithm::EdDSA });
         validation.validate_exp = false;
         validation.set_audience(&["vault.io"]);
         let claims = claims::claims(&allocation(), &request("app", "vault_default"), issue()).unwrap();
@@ -127,7 +134,7 @@ fn the_jwks_is_what_a_verifier_needs_and_no_more() {
 fn the_newest_active_key_signs() {
     let mut keys: Vec<StoredKey> = (0..3).map(|_| StoredKey::generate(Algorithm::EdDsa, &OsRandom, UnixNanos::NEVER).unwrap()).collect();
     for (index, key) in keys.iter_mut().enumerate() {
-        key.create_index = index as u64;
+        key.create_time = UnixNanos(index as i64);
     }
     keys[2].state = super::KeyState::Inactive;
     let keys: Vec<Arc<StoredKey>> = keys.into_iter().map(Arc::new).collect();
