@@ -42,6 +42,11 @@ impl Stream {
         pair.to_be_bytes()
     }
 
+    /// A stream of its own, so that how much one part draws does not change what another one gets.
+    pub(crate) fn fork(&mut self) -> Self {
+        Self(self.number(), self.number())
+    }
+
     pub(crate) fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(GOLDEN);
         mix(self.0)

@@ -11,7 +11,10 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-use drover_model::{evaluation::Evaluation, plan::Outcome};
+use drover_model::{
+    evaluation::{EvalType, Evaluation},
+    plan::Outcome,
+};
 
 pub use error::Error;
 pub use fit::{HostPorts, Misfit, Usage, apply_check};
@@ -19,12 +22,21 @@ pub use inputs::Inputs;
 pub use snapshot::{Algorithm, Config, Preemption, Snapshot};
 
 mod error;
+mod feasible;
 pub mod fit;
 mod inputs;
+mod kind;
+mod place;
+mod reconcile;
 mod snapshot;
 
 /// What has to change so that a job's allocations are as the job asks.
 pub fn schedule(snapshot: &dyn Snapshot, evaluation: &Evaluation, inputs: Inputs) -> Result<Outcome, Error> {
-    let _ = (snapshot, inputs);
-    Err(Error::NoScheduler(evaluation.kind))
+    let scheduler = kind::scheduler(evaluation.kind).ok_or(Error::NoScheduler(evaluation.kind))?;
+    let key = evaluation.job_key();
+    let job = snapshot.job(&key);
+    if let Some(found) = job.as_ref().map(|job| EvalType::from(job.kind)).filter(|found| *found != evaluation.kind) {
+        return Err(Error::TypeMismatch { job: key, asked: evaluation.kind, found });
+    }
+    Ok(scheduler.schedule(kind::Request { snapshot, evaluation, job, inputs }))
 }

@@ -48,7 +48,9 @@ fn is_any(ip: &str) -> bool {
 /// Whether a list like `22,80,8000-8080` names a port. What cannot be read names none: such a list was refused when the node registered.
 pub(crate) fn listed_ports(list: &str, port: u16) -> bool {
     list.split(',').any(|part| match part.trim().split_once('-') {
-        Some((first, last)) => matches!((first.trim().parse::<u16>(), last.trim().parse::<u16>()), (Ok(a), Ok(b)) if a <= port && port <= b),
+        Some((first, last)) => {
+            matches!((first.trim().parse::<u16>(), last.trim().parse::<u16>()), (Ok(a), Ok(b)) if a <= port && port <= b)
+        }
         None => part.trim().parse() == Ok(port),
     })
 }

@@ -80,7 +80,9 @@ fn ports_collide_on_one_address_or_on_all() {
     let mut ports = HostPorts::default();
     ports.insert("10.0.0.1", 80);
     ports.insert("0.0.0.0", 443);
-    for (ip, port, want) in [("10.0.0.1", 80, true), ("10.0.0.2", 80, false), ("", 80, true), ("10.0.0.2", 443, true), ("10.0.0.1", 81, false)] {
+    for (ip, port, want) in
+        [("10.0.0.1", 80, true), ("10.0.0.2", 80, false), ("", 80, true), ("10.0.0.2", 443, true), ("10.0.0.1", 81, false)]
+    {
         assert_eq!(ports.contains(ip, port), want, "{ip}:{port}");
     }
     for (list, port, want) in [("22,80", 80, true), ("22, 8000-8080", 8080, true), ("22", 23, false), ("", 0, false), ("x-y,z", 5, false)] {

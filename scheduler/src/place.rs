@@ -1,0 +1,263 @@
+//! From what a job still needs to allocations on nodes.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use drover_model::{
+    allocation::{AllocDeploymentStatus, AllocMetric, Allocation, ClientStatus, DesiredStatus, RescheduleTracker},
+    evaluation::Evaluation,
+    ids::{DeploymentId, Name, NodeId},
+    job::{Job, TaskGroup},
+    json::Map,
+    resources::Amounts,
+    time::UnixNanos,
+};
+
+use crate::{
+    Config, Inputs, Snapshot,
+    feasible::Requirements,
+    inputs::Stream,
+    place::{
+        ask::Ask,
+        fleet::{Fleet, Row},
+        search::{Context, Live, Pick, Search},
+    },
+};
+
+pub(crate) mod ask;
+mod devices;
+pub(crate) mod fleet;
+mod liking;
+pub(crate) mod metric;
+mod network;
+mod score;
+pub(crate) mod search;
+mod spread;
+
+/// So many placements of a group in one plan show the scores of other nodes too. Nobody reads ten thousand tables, and making them would take
+/// longer than placing.
+const DETAILED_METRICS: usize = 64;
+
+/// One allocation that is to be placed.
+#[derive(Clone, Debug)]
+pub(crate) struct Want {
+    pub(crate) name: Name,
+    /// The version to run, which is not the newest one where a replacement comes before its promotion.
+    pub(crate) job: Arc<Job>,
+    pub(crate) group: Name,
+    pub(crate) canary: bool,
+    /// Whether it is part of the roll-out.
+    pub(crate) deployment: Option<DeploymentId>,
+    pub(crate) previous: Option<Arc<Allocation>>,
+    /// For one that is rescheduled after a failure.
+    pub(crate) tracker: Option<RescheduleTracker>,
+    /// Stopped if, and only if, this one is placed: its room is free for it.
+    pub(crate) replaces: bool,
+}
+
+/// What became of a want.
+#[derive(Debug)]
+pub(crate) enum Placed {
+    Yes(Box<Allocation>),
+    No,
+}
+
+pub(crate) struct Placer<'s> {
+    snapshot: &'s dyn Snapshot,
+    evaluation: &'s Evaluation,
+    config: Config,
+    fleet: Fleet<'s>,
+    live: Live,
+    stream: Stream,
+    now: UnixNanos,
+    pub(crate) failed: BTreeMap<Name, AllocMetric>,
+    pub(crate) queued: BTreeMap<Name, u32>,
+    pub(crate) class_eligibility: Map<bool>,
+    pub(crate) escaped: bool,
+}
+
+impl<'s> Placer<'s> {
+    pub(crate) fn new(snapshot: &'s dyn Snapshot, evaluation: &'s Evaluation, job: &Job, inputs: Inputs, stream: Stream) -> Self {
+        Self {
+            snapshot,
+            evaluation,
+            config: snapshot.scheduler_config(&job.node_pool),
+            fleet: Fleet::new(snapshot, job),
+            live: Live::new(),
+            stream,
+            now: inputs.now,
+            failed: BTreeMap::new(),
+            queued: BTreeMap::new(),
+            class_eligibility: Map::default(),
+            escaped: false,
+        }
+    }
+
+    /// An allocation of the job that stays.
+    pub(crate) fn keep(&mut self, allocation: &Allocation) {
+        *self.live.entry(allocation.task_group.clone()).or_default().entry(allocation.node_id).or_default() += 1;
+    }
+
+    /// An allocation of the job that is stopped by this plan: its room is free.
+    pub(crate) fn release(&mut self, allocation: &Allocation) {
+        if let Some(row) = self.fleet.row(allocation.node_id).filter(|_| allocation.holds_resources()) {
+            self.fleet.remove(row, allocation);
+        }
+    }
+
+    fn no_longer_live(&mut self, group: &Name, node: NodeId) {
+        if let Some(count) = self.live.get_mut(group).and_then(|nodes| nodes.get_mut(&node)) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// Places as many as possible, in order. The answer has one entry for each want.
+    pub(crate) fn place(&mut self, wants: &[Want]) -> Vec<Placed> {
+        let mut placed = Vec::with_capacity(wants.len());
+        // One search for each run of wants with the same version: nearly always one in all.
+        for run in wants.chunk_by(|a, b| Arc::ptr_eq(&a.job, &b.job) && a.group == b.group) {
+            let job = Arc::clone(&run[0].job);
+            match job.group(&run[0].group) {
+                Some(group) => self.place_run(&job, group, run, &mut placed),
+                None => placed.extend(run.iter().map(|_| Placed::No)),
+            }
+        }
+        placed
+    }
+
+    fn place_run(&mut self, job: &Arc<Job>, group: &TaskGroup, wants: &[Want], placed: &mut Vec<Placed>) {
+        let ask = Ask::new(group, self.config.memory_oversubscription);
+        let requirements = Requirements::new(job, group);
+        let context = Context {
+            snapshot: self.snapshot,
+            fleet: &self.fleet,
+            live: &self.live,
+            algorithm: self.config.algorithm,
+            seed: self.stream.number(),
+        };
+        let mut search = Search::new(context, job, group, &ask, &requirements);
+        let survey = Arc::new(metric::survey(&search, &self.fleet, job));
+        for (index, want) in wants.iter().enumerate() {
+            let replaced = want.previous.as_ref().filter(|_| want.replaces);
+            if let Some(old) = replaced {
+                self.give_up(&mut search, old);
+            }
+            let detailed = index < DETAILED_METRICS;
+            match self.place_one(&mut search, want, &survey, detailed) {
+                Some(allocation) => placed.push(Placed::Yes(Box::new(allocation))),
+                None => {
+                    self.note_failure(&search, want, job);
+                    if let Some(old) = replaced {
+                        self.take_back(&mut search, old);
+                    }
+                    placed.push(Placed::No);
+                }
+            }
+        }
+    }
+
+    /// Frees the room of an allocation for its replacement.
+    fn give_up(&mut self, search: &mut Search<'_>, old: &Allocation) {
+        self.release(old);
+        self.no_longer_live(&old.task_group, old.node_id);
+        if let Some(node) = self.snapshot.node(old.node_id) {
+            search.removed(&self.fleet, node, self.fleet.row(old.node_id));
+        }
+    }
+
+    fn take_back(&mut self, search: &mut Search<'_>, old: &Allocation) {
+        self.keep(old);
+        if let Some(row) = self.fleet.row(old.node_id) {
+            if old.holds_resources() {
+                self.fleet.add(row, old, old.resources.amounts());
+            }
+            search.placed(&self.fleet, row);
+        }
+    }
+
+    fn place_one(&mut self, search: &mut Search<'_>, want: &Want, survey: &Arc<AllocMetric>, detailed: bool) -> Option<Allocation> {
+        let penalized = self.rows_to_avoid(want);
+        let preferred = self.preferred_row(search, want);
+        let best = if detailed { search.best(&self.fleet, metric::SHOWN_NODES) } else { Vec::new() };
+        loop {
+            let pick = search.pick(&self.fleet, &penalized, preferred)?;
+            let node = self.fleet.node(pick.row);
+            let salt = self.stream.number();
+            let resources = match search.ask.assign(node, self.fleet.exclusive(pick.row), salt) {
+                Ok(resources) => resources,
+                Err(misfit) => {
+                    search.exclude(pick.row, misfit);
+                    continue;
+                }
+            };
+            let scores = metric::scores(&self.fleet, pick, &best);
+            let metrics = Arc::new(AllocMetric { score_meta_data: scores, ..(**survey).clone() });
+            let plain = search.ask.is_plain();
+            let amounts = if plain { *search.ask.amounts() } else { resources.amounts() };
+            let allocation = Allocation { resources, metrics, ..self.allocation(want, pick) };
+            self.settle(search, pick.row, &allocation, amounts);
+            return Some(allocation);
+        }
+    }
+
+    fn settle(&mut self, search: &mut Search<'_>, row: Row, allocation: &Allocation, amounts: Amounts) {
+        self.fleet.add(row, allocation, amounts);
+        self.keep(allocation);
+        search.placed(&self.fleet, row);
+    }
+
+    /// Nodes on which earlier attempts failed.
+    fn rows_to_avoid(&self, want: &Want) -> Vec<Row> {
+        let Some(tracker) = &want.tracker else { return Vec::new() };
+        let mut rows: Vec<_> = tracker.events.iter().filter_map(|event| self.fleet.row(event.previous_node?)).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        rows
+    }
+
+    /// A group with a sticky disk would rather stay where its data are.
+    fn preferred_row(&self, search: &Search<'_>, want: &Want) -> Option<Row> {
+        if !search.group.ephemeral_disk.sticky {
+            return None;
+        }
+        self.fleet.row(want.previous.as_ref()?.node_id)
+    }
+
+    fn allocation(&mut self, want: &Want, pick: Pick) -> Allocation {
+        let node = self.fleet.node(pick.row);
+        Allocation {
+            id: self.stream.alloc_id(),
+            namespace: want.job.namespace.clone(),
+            eval_id: self.evaluation.id,
+            name: want.name.clone(),
+            node_id: node.id,
+            node_name: node.name.as_str().into(),
+            job_id: want.job.id.clone(),
+            job: Arc::clone(&want.job),
+            task_group: want.group.clone(),
+            desired_status: DesiredStatus::Run,
+            client_status: ClientStatus::Pending,
+            deployment_id: want.deployment,
+            deployment_status: want.canary.then(|| AllocDeploymentStatus { canary: true, ..AllocDeploymentStatus::default() }),
+            reschedule_tracker: want.tracker.clone(),
+            previous_allocation: want.previous.as_ref().map(|previous| previous.id),
+            create_time: self.now,
+            modify_time: self.now,
+            ..Allocation::default()
+        }
+    }
+
+    fn note_failure(&mut self, search: &Search<'_>, want: &Want, job: &Job) {
+        *self.queued.entry(want.group.clone()).or_default() += 1;
+        if let Some(metric) = self.failed.get_mut(&want.group) {
+            metric::coalesce(metric);
+            return;
+        }
+        self.failed.insert(want.group.clone(), metric::failure(search, &self.fleet, job));
+        self.escaped |= search.requirements.escape_class();
+        for node in self.fleet.classes() {
+            let eligible = search.requirements.refused_by_class(node).is_none();
+            // A class that suits one group of the job is worth waking up for.
+            *self.class_eligibility.entry(node.computed_class.clone()).or_insert(false) |= eligible;
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What one allocation of a group needs of its node.
+
+use std::sync::Arc;
+
+use drover_model::{
+    job::{NetworkResource, RequestedDevice, Resources, TaskGroup},
+    node::Node,
+    resources::{AllocatedCpu, AllocatedMemory, AllocatedResources, AllocatedTask, Amounts},
+};
+
+use super::{devices, network};
+use crate::fit::{Misfit, Usage};
+
+#[derive(Debug)]
+pub(crate) struct Ask<'a> {
+    group: &'a TaskGroup,
+    /// What does not depend on the node: complete when nothing exclusive is asked for.
+    template: Arc<AllocatedResources>,
+    amounts: Amounts,
+    cores: u32,
+    devices: Vec<&'a RequestedDevice>,
+    networks: Vec<&'a NetworkResource>,
+    static_ports: bool,
+    oversubscribe: bool,
+}
+
+impl<'a> Ask<'a> {
+    pub(crate) fn new(group: &'a TaskGroup, memory_oversubscription: bool) -> Self {
+        let of_tasks = group.tasks.iter().flat_map(|task| task.resources.networks.iter());
+        let networks: Vec<_> = group.networks.iter().chain(of_tasks).collect();
+        let mut ask = Self {
+            group,
+            template: Arc::default(),
+            amounts: Amounts::default(),
+            cores: group.tasks.iter().map(|task| task.resources.cores).sum(),
+            devices: group.tasks.iter().flat_map(|task| task.resources.devices.iter()).collect(),
+            static_ports: networks.iter().any(|network| !network.reserved_ports.is_empty()),
+            networks,
+            oversubscribe: memory_oversubscription,
+        };
+        let template = ask.without_exclusives(0);
+        ask.amounts = template.amounts();
+        ask.template = Arc::new(template);
+        ask
+    }
+
+    fn without_exclusives(&self, core_mhz: u64) -> AllocatedResources {
+        let mut resources = AllocatedResources::default();
+        resources.shared.disk_mib = u64::from(self.group.ephemeral_disk.size_mib);
+        for task in self.group.tasks.iter() {
+            let name: Arc<str> = task.name.as_str().into();
+            let asked = &task.resources;
+            let cpu_mhz = if asked.cores > 0 { u64::from(asked.cores) * core_mhz } else { u64::from(asked.cpu_mhz) };
+            let memory = AllocatedMemory {
+                memory_mib: u64::from(asked.memory_mib),
+                memory_max_mib: if self.oversubscribe { u64::from(asked.memory_max_mib) } else { 0 },
+            };
+            let cpu = AllocatedCpu { cpu_mhz, ..AllocatedCpu::default() };
+            resources.tasks.insert(Arc::clone(&name), AllocatedTask { cpu, memory, ..AllocatedTask::default() });
+            resources.task_lifecycles.insert(name, task.lifecycle);
+        }
+        resources
+    }
+
+    /// The amounts on a node: a whole core is worth what the node's cores are.
+    pub(crate) fn amounts_on(&self, node: &Node) -> Amounts {
+        if self.cores == 0 { self.amounts } else { self.without_exclusives(core_mhz(node)).amounts() }
+    }
+
+    pub(crate) fn amounts(&self) -> &Amounts {
+        &self.amounts
+    }
+
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = (&'a str, &'a Resources)> {
+        self.group.tasks.iter().map(|task| (task.name.as_str(), &task.resources))
+    }
+
+    /// Whether nothing but amounts decides where it fits.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.cores == 0 && self.devices.is_empty() && self.networks.is_empty()
+    }
+
+    /// What no node of this kind can give, whatever runs there.
+    pub(crate) fn refused_by(&self, node: &Node) -> Option<String> {
+        network::refused(node, &self.networks).or_else(|| devices::refused(node, &self.devices))
+    }
+
+    /// Which exclusive thing is taken already. Dynamic ports and devices are looked at when they are chosen.
+    pub(crate) fn taken(&self, node: &Node, usage: &Usage) -> Option<Misfit> {
+        if self.cores > 0 && free_cores(node, usage).count() < self.cores as usize {
+            return Some(Misfit::Cores);
+        }
+        if self.static_ports { network::collision(node, usage, &self.networks) } else { None }
+    }
+
+    /// The resources on a node: ports, cores and devices chosen. `salt` varies where dynamic ports begin, so that parallel plans choose others.
+    pub(crate) fn assign(&self, node: &Node, usage: &Usage, salt: u64) -> Result<Arc<AllocatedResources>, Misfit> {
+        if self.is_plain() {
+            return Ok(Arc::clone(&self.template));
+        }
+        let mut resources = if self.cores == 0 { (*self.template).clone() } else { self.without_exclusives(core_mhz(node)) };
+        let mut ports = network::Chooser::new(node, usage, salt);
+        for network in self.group.networks.iter() {
+            ports.reserve_static(network)?;
+        }
+        for network in self.group.tasks.iter().flat_map(|task| task.resources.networks.iter()) {
+            ports.reserve_static(network)?;
+        }
+        for network in self.group.networks.iter() {
+            let (given, bound) = ports.give(network)?;
+            resources.shared.networks.push(given);
+            resources.shared.ports.extend(bound);
+        }
+        let mut cores = free_cores(node, usage);
+        let mut chosen = devices::Chooser::new(node, usage);
+        for task in self.group.tasks.iter() {
+            let Some(given) = resources.tasks.get_mut(task.name.as_str()) else { continue };
+            for network in task.resources.networks.iter() {
+                given.networks.push(ports.give(network)?.0);
+            }
+            given.cpu.reserved_cores = cores.by_ref().take(task.resources.cores as usize).collect();
+            for device in task.resources.devices.iter() {
+                given.devices.push(chosen.give(device)?);
+            }
+        }
+        Ok(Arc::new(resources))
+    }
+}
+
+fn core_mhz(node: &Node) -> u64 {
+    let cpu = &node.resources.cpu;
+    cpu.cpu_mhz / u64::from(cpu.total_cores.max(1))
+}
+
+fn free_cores<'a>(node: &'a Node, usage: &'a Usage) -> impl Iterator<Item = u16> + 'a {
+    let kept = &node.reserved.cpu.reserved_cores;
+    node.resources.cpu.reservable_cores.iter().copied().filter(|core| !kept.contains(core) && usage.cores.binary_search(core).is_err())
+}

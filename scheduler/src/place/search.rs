@@ -1,0 +1,426 @@
+//! The best node for the next allocation of a group, among all of them.
+//!
+//! Every node is scored once; a placement changes the score of one node and, where the job spreads, adds the same to all nodes that have the same
+//! values of the spread attributes. So nodes lie in heaps by these values (and by how many parts their score is the mean of), in an order that
+//! placements elsewhere do not change, and the next best is the best of the heaps' tops.
+
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+
+use drover_model::{
+    ids::{Name, NodeId},
+    job::{Job, TaskGroup},
+    node::Node,
+};
+
+use super::{
+    ask::Ask,
+    fleet::{Fleet, Row},
+    liking::Affinities,
+    score::{Parts, fit, mean, quantized},
+    spread::{Spreads, Values},
+};
+use crate::{
+    Algorithm, Snapshot,
+    feasible::{DistinctProperty, Requirements, reason, resolve},
+    fit::Misfit,
+    inputs::mix,
+};
+
+/// How many allocations of each group of the job will be on each node, as the plan stands.
+pub(crate) type Live = BTreeMap<Name, BTreeMap<NodeId, u32>>;
+
+/// A score is the mean of at most so many parts beside the spread.
+const MOST_PARTS: usize = 4;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    score: i32,
+    /// Chance decides between equals.
+    tie: u32,
+    row: u32,
+    /// Older than the row's stamp: the row has another entry by now, or none.
+    stamp: u32,
+}
+
+#[derive(Debug)]
+struct Property<'a> {
+    rule: &'a DistinctProperty<'a>,
+    values: Values,
+    of_row: Vec<u32>,
+    counts: Vec<u32>,
+}
+
+/// A node that was chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Pick {
+    pub(crate) row: Row,
+    pub(crate) parts: Parts,
+}
+
+#[derive(Debug)]
+pub(crate) struct Search<'a> {
+    pub(crate) group: &'a TaskGroup,
+    pub(crate) ask: &'a Ask<'a>,
+    pub(crate) requirements: &'a Requirements<'a>,
+    algorithm: Algorithm,
+    seed: u64,
+    feasible: Vec<bool>,
+    affinity: Vec<f64>,
+    combination: Vec<u32>,
+    /// The values of each combination in each dimension of the spread.
+    combinations: Vec<Vec<u32>>,
+    spreads: Spreads<'a>,
+    properties: Vec<Property<'a>>,
+    of_group: Vec<u32>,
+    of_job: Vec<u32>,
+    stamps: Vec<u32>,
+    heaps: Vec<BinaryHeap<Entry>>,
+    /// Rows whose ports or devices turned out to be used up.
+    pub(crate) exhausted: BTreeMap<Row, Misfit>,
+}
+
+impl<'a> Search<'a> {
+    pub(crate) fn new(
+        context: Context<'_, '_>,
+        job: &'a Job,
+        group: &'a TaskGroup,
+        ask: &'a Ask<'a>,
+        requirements: &'a Requirements<'a>,
+    ) -> Self {
+        let Context { snapshot, fleet, live, algorithm, seed } = context;
+        let rows = fleet.len();
+        let property = |rule| Property { rule, values: Values::default(), of_row: vec![0; rows], counts: vec![0] };
+        let mut search = Self {
+            group,
+            ask,
+            requirements,
+            algorithm,
+            seed,
+            feasible: vec![false; rows],
+            affinity: vec![0.0; rows],
+            combination: vec![0; rows],
+            combinations: Vec::new(),
+            spreads: Spreads::new(job, group),
+            properties: requirements.distinct_properties.iter().map(property).collect(),
+            of_group: vec![0; rows],
+            of_job: vec![0; rows],
+            stamps: vec![0; rows],
+            heaps: Vec::new(),
+            exhausted: BTreeMap::new(),
+        };
+        search.survey(fleet, &Affinities::new(job, group));
+        search.count_live(snapshot, fleet, live);
+        search.fill(fleet);
+        search
+    }
+
+    /// What does not change while the group is placed: feasibility, affinity, values of attributes.
+    fn survey(&mut self, fleet: &Fleet<'_>, affinities: &Affinities<'_>) {
+        let by_class: Vec<_> = fleet.classes().map(|node| self.requirements.refused_by_class(node).is_none()).collect();
+        let liked: Vec<_> = fleet.classes().map(|node| affinities.score(node)).collect();
+        let mut known: HashMap<Vec<u32>, u32> = HashMap::new();
+        let mut of_class: Vec<Option<u32>> = vec![None; by_class.len()];
+        let (unique_affinity, unique_spread) = (affinities.escape_class(), self.spreads.escape_class());
+        for row in 0..fleet.len() {
+            let (node, class) = (fleet.node(row), fleet.class_of(row));
+            self.feasible[row] = by_class[class] && self.refused_by_node(node).is_none();
+            self.affinity[row] = if unique_affinity { affinities.score(node) } else { liked[class] };
+            self.combination[row] = match of_class[class] {
+                Some(known) if !unique_spread => known,
+                _ => self.combine(node, &mut known),
+            };
+            of_class[class] = Some(self.combination[row]);
+            for property in &mut self.properties {
+                property.of_row[row] = property.number(node);
+            }
+        }
+        self.heaps.resize_with(self.combinations.len().max(1) * MOST_PARTS, BinaryHeap::new);
+    }
+
+    fn combine(&mut self, node: &Node, known: &mut HashMap<Vec<u32>, u32>) -> u32 {
+        let values = self.spreads.values_of(node);
+        if let Some(known) = known.get(&values) {
+            return *known;
+        }
+        let next = u32::try_from(self.combinations.len()).unwrap_or(u32::MAX);
+        self.combinations.push(values.clone());
+        known.insert(values, next);
+        next
+    }
+
+    pub(crate) fn refused_by_node(&self, node: &Node) -> Option<String> {
+        self.requirements.refused_by_node(node).or_else(|| self.ask.refused_by(node))
+    }
+
+    fn count_live(&mut self, snapshot: &dyn Snapshot, fleet: &Fleet<'_>, live: &Live) {
+        for (group, nodes) in live {
+            let same_group = *group == self.group.name;
+            for (id, count) in nodes {
+                let row = fleet.row(*id);
+                if let Some(row) = row {
+                    self.of_job[row] += count;
+                    self.of_group[row] += if same_group { *count } else { 0 };
+                }
+                let wanted = self.properties.iter().any(|property| property.rule.whole_job || same_group);
+                if !wanted && (!same_group || self.spreads.is_empty()) {
+                    continue;
+                }
+                // Allocations on nodes that take no new work count as well.
+                if let Some(node) = row.map(|row| fleet.node(row)).or_else(|| snapshot.node(*id)) {
+                    self.count_on(node, same_group, *count);
+                }
+            }
+        }
+    }
+
+    fn count_on(&mut self, node: &Node, same_group: bool, count: u32) {
+        for property in self.properties.iter_mut().filter(|property| property.rule.whole_job || same_group) {
+            let number = property.number(node) as usize;
+            property.counts[number] += count;
+        }
+        if same_group {
+            let values = self.spreads.values_of(node);
+            (0..count).for_each(|_| self.spreads.add(&values));
+        }
+    }
+
+    fn fill(&mut self, fleet: &Fleet<'_>) {
+        let mut entries: Vec<Vec<Entry>> = self.heaps.iter().map(|_| Vec::new()).collect();
+        for row in 0..fleet.len() {
+            if let Some((heap, entry)) = self.entry(fleet, row) {
+                entries[heap].push(entry);
+            }
+        }
+        self.heaps = entries.into_iter().map(BinaryHeap::from).collect();
+    }
+
+    fn entry(&self, fleet: &Fleet<'_>, row: Row) -> Option<(usize, Entry)> {
+        let parts = self.admits(fleet, row).then(|| self.parts(fleet, row))?;
+        let (sum, count) = parts.base();
+        let heap = self.combination[row] as usize * MOST_PARTS + (usize::from(count) - 1).min(MOST_PARTS - 1);
+        let entry = Entry {
+            score: quantized(sum / f64::from(count)),
+            tie: self.tie(row),
+            row: u32::try_from(row).unwrap_or(u32::MAX),
+            stamp: self.stamps[row],
+        };
+        Some((heap, entry))
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "any 32 bits of it will do")]
+    fn tie(&self, row: Row) -> u32 {
+        mix(self.seed ^ (row as u64)) as u32
+    }
+
+    /// Whether one more could go there now, properties apart: those are looked at when a row comes up, since they change for many rows at once.
+    pub(crate) fn admits(&self, fleet: &Fleet<'_>, row: Row) -> bool {
+        self.feasible[row] && !self.shares_host(row) && self.misfit(fleet, row).is_none()
+    }
+
+    pub(crate) fn shares_host(&self, row: Row) -> bool {
+        let Requirements { distinct_hosts_of_job, distinct_hosts_of_group, .. } = self.requirements;
+        (*distinct_hosts_of_job && self.of_job[row] > 0) || (*distinct_hosts_of_group && self.of_group[row] > 0)
+    }
+
+    pub(crate) fn misfit(&self, fleet: &Fleet<'_>, row: Row) -> Option<Misfit> {
+        if let Some(misfit) = self.exhausted.get(&row) {
+            return Some(misfit.clone());
+        }
+        if self.ask.is_plain() {
+            return fleet.lacks_room(row, self.ask.amounts());
+        }
+        let node = fleet.node(row);
+        fleet.lacks_room(row, &self.ask.amounts_on(node)).or_else(|| self.ask.taken(node, fleet.exclusive(row)))
+    }
+
+    /// The property that has been used up, as the metrics put it.
+    pub(crate) fn violates(&self, row: Row) -> Option<String> {
+        self.properties.iter().find_map(|property| property.violation(row))
+    }
+
+    fn breaks_property(&self, row: Row) -> bool {
+        self.properties.iter().any(|property| property.is_violated(row))
+    }
+
+    pub(crate) fn is_feasible(&self, row: Row) -> bool {
+        self.feasible[row]
+    }
+
+    pub(crate) fn parts(&self, fleet: &Fleet<'_>, row: Row) -> Parts {
+        let asked = if self.ask.is_plain() { *self.ask.amounts() } else { self.ask.amounts_on(fleet.node(row)) };
+        let others = self.of_group[row];
+        let anti_affinity = if others == 0 { 0.0 } else { -f64::from(others + 1) / f64::from(self.group.count.max(1)) };
+        Parts {
+            fit: fit(self.algorithm, fleet.capacity(row), &fleet.used(row).plus(asked)),
+            anti_affinity: anti_affinity.max(-1.0),
+            penalty: 0.0,
+            affinity: self.affinity[row],
+            spread: self.spread(row),
+        }
+    }
+
+    fn spread(&self, row: Row) -> Option<f64> {
+        self.spreads.score(&self.combinations[self.combination[row] as usize])
+    }
+
+    /// The best node. Those in `penalized` are worth less; `preferred` is taken if it is possible at all.
+    pub(crate) fn pick(&mut self, fleet: &Fleet<'_>, penalized: &[Row], preferred: Option<Row>) -> Option<Pick> {
+        let possible = |search: &Self, row: Row| search.admits(fleet, row) && !search.breaks_property(row);
+        if let Some(row) = preferred.filter(|row| possible(self, *row)) {
+            return Some(Pick { row, parts: self.parts(fleet, row) });
+        }
+        let mut aside = Vec::new();
+        let mut best: Option<((i32, u32), Pick)> = None;
+        for heap in 0..self.heaps.len() {
+            let Some(entry) = self.top(heap, penalized, &mut aside) else { continue };
+            let row = entry.row as usize;
+            let score = match self.spread(row) {
+                None => entry.score,
+                Some(_) => self.with_spread(heap, row, fleet),
+            };
+            if best.as_ref().is_none_or(|(key, _)| (score, entry.tie) > *key) {
+                best = Some(((score, entry.tie), Pick { row, parts: Parts::default() }));
+            }
+        }
+        for row in penalized.iter().copied().filter(|row| possible(self, *row)) {
+            let parts = Parts { penalty: -1.0, ..self.parts(fleet, row) };
+            let key = (quantized(parts.norm()), self.tie(row));
+            if best.as_ref().is_none_or(|(other, _)| key > *other) {
+                best = Some((key, Pick { row, parts }));
+            }
+        }
+        aside.into_iter().for_each(|(heap, entry)| self.heaps[heap].push(entry));
+        best.map(|(_, pick)| match pick.parts.penalty {
+            0.0 => Pick { parts: self.parts(fleet, pick.row), ..pick },
+            _ => pick,
+        })
+    }
+
+    fn with_spread(&self, heap: usize, row: Row, fleet: &Fleet<'_>) -> i32 {
+        let parts = self.parts(fleet, row);
+        let (sum, _) = parts.base();
+        let count = u8::try_from(heap % MOST_PARTS + 1).unwrap_or(1);
+        quantized(mean(sum, count, parts.spread))
+    }
+
+    /// The best entry of a heap that still holds, with what is in its way put aside or dropped.
+    fn top(&mut self, heap: usize, penalized: &[Row], aside: &mut Vec<(usize, Entry)>) -> Option<Entry> {
+        loop {
+            let entry = *self.heaps[heap].peek()?;
+            let row = entry.row as usize;
+            if self.stamps[row] == entry.stamp && !penalized.contains(&row) && !self.breaks_property(row) {
+                return Some(entry);
+            }
+            self.heaps[heap].pop();
+            if self.stamps[row] == entry.stamp && penalized.contains(&row) {
+                aside.push((heap, entry));
+            }
+        }
+    }
+
+    /// The best rows, at most `limit`, best first: what the metrics show.
+    pub(crate) fn best(&mut self, fleet: &Fleet<'_>, limit: usize) -> Vec<Pick> {
+        let (mut picks, mut aside) = (Vec::new(), Vec::new());
+        for heap in 0..self.heaps.len() {
+            // Of many combinations only the tops can be among the few that are shown.
+            let depth = if self.heaps.len() > 16 * MOST_PARTS { 1 } else { limit };
+            for _ in 0..depth {
+                let Some(entry) = self.top(heap, &[], &mut aside) else { break };
+                self.heaps[heap].pop();
+                aside.push((heap, entry));
+                picks.push(Pick { row: entry.row as usize, parts: self.parts(fleet, entry.row as usize) });
+            }
+        }
+        aside.into_iter().for_each(|(heap, entry)| self.heaps[heap].push(entry));
+        picks.sort_by(|a, b| b.parts.norm().total_cmp(&a.parts.norm()).then(a.row.cmp(&b.row)));
+        picks.truncate(limit);
+        picks
+    }
+
+    /// One of the group was added to the row.
+    pub(crate) fn placed(&mut self, fleet: &Fleet<'_>, row: Row) {
+        self.of_group[row] += 1;
+        self.of_job[row] += 1;
+        for property in &mut self.properties {
+            property.counts[property.of_row[row] as usize] += 1;
+        }
+        if !self.spreads.is_empty() {
+            self.spreads.add(&self.combinations[self.combination[row] as usize]);
+        }
+        self.touch(fleet, row);
+    }
+
+    /// One of the group was taken from a node, which may be out of the fleet.
+    pub(crate) fn removed(&mut self, fleet: &Fleet<'_>, node: &Node, row: Option<Row>) {
+        for property in &mut self.properties {
+            let number = property.number(node) as usize;
+            property.counts[number] = property.counts[number].saturating_sub(1);
+        }
+        if !self.spreads.is_empty() {
+            let values = self.spreads.values_of(node);
+            self.spreads.remove(&values);
+        }
+        if let Some(row) = row {
+            self.of_group[row] = self.of_group[row].saturating_sub(1);
+            self.of_job[row] = self.of_job[row].saturating_sub(1);
+            self.exhausted.remove(&row);
+            self.touch(fleet, row);
+        }
+        // Rows that were dropped for a property may be possible again.
+        if !self.properties.is_empty() {
+            self.fill(fleet);
+        }
+    }
+
+    /// The row's ports or devices are used up.
+    pub(crate) fn exclude(&mut self, row: Row, misfit: Misfit) {
+        self.exhausted.insert(row, misfit);
+        self.stamps[row] += 1;
+    }
+
+    /// The row's room has changed.
+    pub(crate) fn touch(&mut self, fleet: &Fleet<'_>, row: Row) {
+        self.stamps[row] += 1;
+        if let Some((heap, entry)) = self.entry(fleet, row) {
+            self.heaps[heap].push(entry);
+        }
+    }
+}
+
+impl Property<'_> {
+    fn number(&mut self, node: &Node) -> u32 {
+        let number = self.values.number(resolve(node, self.rule.target).as_deref());
+        self.counts.resize(self.values.count(), 0);
+        number
+    }
+
+    fn is_violated(&self, row: Row) -> bool {
+        let value = self.of_row[row];
+        value == 0 || self.counts[value as usize] >= self.rule.limit
+    }
+
+    fn violation(&self, row: Row) -> Option<String> {
+        let (value, target) = (self.of_row[row], self.rule.target);
+        if value == 0 {
+            return Some(format!("missing property {target:?}"));
+        }
+        let used = self.counts[value as usize];
+        (used >= self.rule.limit).then(|| format!("distinct_property: {target}={} used by {used} allocs", self.values.value(value)))
+    }
+}
+
+/// What a search is made from beside the group.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'c, 's> {
+    pub(crate) snapshot: &'s dyn Snapshot,
+    pub(crate) fleet: &'c Fleet<'s>,
+    pub(crate) live: &'c Live,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) seed: u64,
+}
+
+/// Why a row is not feasible, whatever runs there.
+pub(crate) fn refusal(search: &Search<'_>, node: &Node) -> String {
+    let refused = search.requirements.refused_by_class(node).or_else(|| search.refused_by_node(node));
+    refused.unwrap_or_else(|| reason::DISTINCT_HOSTS.to_owned())
+}

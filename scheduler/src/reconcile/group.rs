@@ -1,0 +1,446 @@
+//! The decisions for one group of a service or batch job.
+
+use std::sync::Arc;
+
+use drover_model::{
+    allocation::{AllocState, Allocation, ClientStatus, RescheduleTracker, description},
+    deployment::DeploymentState,
+    evaluation::Trigger,
+    job::{Job, TaskGroup, UpdateStrategy},
+    plan::DesiredUpdates,
+    time::Rfc3339,
+};
+
+use super::{
+    Case, Reconciled,
+    change::{self, Change},
+    followup::{self, Reason},
+    lost,
+    names::Names,
+    reconnect, reschedule,
+    rollout::Rollout,
+    scale,
+    standing::{self, STATUS_FIELD, Standing, Tolerance, is_current},
+    stop,
+};
+use crate::{inputs::Stream, place::Want};
+
+pub(super) struct Subject<'a> {
+    pub(super) case: Case<'a>,
+    pub(super) job: &'a Arc<Job>,
+    pub(super) group: &'a TaskGroup,
+    pub(super) allocations: Vec<Arc<Allocation>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) allocation: Arc<Allocation>,
+    pub(super) standing: Standing,
+}
+
+/// What is to be replaced, and by what.
+struct Replacement {
+    old: Arc<Allocation>,
+    canary: bool,
+    tracker: Option<RescheduleTracker>,
+}
+
+/// A group on its way to a plan.
+struct Work<'a, 'o> {
+    case: Case<'a>,
+    job: &'a Arc<Job>,
+    group: &'a TaskGroup,
+    rollout: &'o mut Rollout,
+    stream: &'o mut Stream,
+    out: &'o mut Reconciled,
+    /// Those that make up the count.
+    members: Vec<Member>,
+    canaries: Vec<Member>,
+    replacements: Vec<Replacement>,
+    desired: DesiredUpdates,
+    /// Whether some allocation ran this version before.
+    has_run: bool,
+}
+
+/// Plans one group. The answer is whether nothing is left to do.
+pub(super) fn plan(subject: Subject<'_>, rollout: &mut Rollout, stream: &mut Stream, out: &mut Reconciled) -> bool {
+    let Subject { case, job, group, allocations } = subject;
+    let has_run = allocations.iter().any(|allocation| is_current(allocation, job));
+    let standing = |allocation: Arc<Allocation>| {
+        let standing = standing::of(case, job, group, &allocation, rollout);
+        Member { allocation, standing }
+    };
+    let all: Vec<_> = allocations.into_iter().map(standing).filter(|member| member.standing != Standing::Gone).collect();
+    let mut work = Work {
+        case,
+        job,
+        group,
+        rollout,
+        stream,
+        out,
+        members: Vec::new(),
+        canaries: Vec::new(),
+        replacements: Vec::new(),
+        desired: DesiredUpdates::default(),
+        has_run,
+    };
+    work.sort(all);
+    work.stop_reconnected();
+    work.stop_excess();
+    work.replace_canaries();
+    let settled = work.update_and_place();
+    let desired = work.desired;
+    out.desired.insert(group.name.clone(), desired);
+    settled
+}
+
+impl Work<'_, '_> {
+    fn sort(&mut self, all: Vec<Member>) {
+        let promoted = self.rollout.state(&self.group.name).is_some_and(|state| state.promoted);
+        for member in all {
+            let allocation = &member.allocation;
+            let is_canary = !promoted && self.rollout.has_canary(allocation);
+            let is_outdated = allocation.is_canary() && !is_current(allocation, self.job);
+            if is_outdated || (is_canary && self.rollout.has_failed()) {
+                self.stop(&member, description::NOT_NEEDED);
+            } else if is_canary {
+                self.canaries.push(member);
+            } else {
+                self.members.push(member);
+            }
+        }
+    }
+
+    fn stop(&mut self, member: &Member, why: &str) {
+        let stopped = if member.standing == Standing::Lost { lost(&member.allocation) } else { stop(&member.allocation, why) };
+        self.out.stops.push(stopped);
+        self.desired.stop += 1;
+    }
+
+    /// Of two with one name, because one had been out of reach, one stays.
+    fn stop_reconnected(&mut self) {
+        let running: Vec<_> =
+            self.members.iter().filter(|member| member.standing == Standing::Runs).map(|member| Arc::clone(&member.allocation)).collect();
+        let losers = reconnect::losers(self.job, self.group, &running);
+        if losers.is_empty() {
+            return;
+        }
+        self.desired.reconnect += u32::try_from(losers.len()).unwrap_or(u32::MAX);
+        let (stopped, stay) = std::mem::take(&mut self.members).into_iter().partition(|member| losers.contains(&member.allocation.id));
+        self.members = stay;
+        let stopped: Vec<Member> = stopped;
+        stopped.iter().for_each(|member| self.stop(member, description::RECONNECTED));
+    }
+
+    /// Whether the group has it replaced, so that it does not count itself. The replacement may be there already.
+    fn is_replaced_while_unknown(&self, member: &Member) -> bool {
+        matches!(member.standing, Standing::Unknown | Standing::Disconnects { .. }) && Tolerance::of(self.group).replace
+    }
+
+    fn stop_excess(&mut self) {
+        let gone = |member: &Member| member.standing == Standing::Lost;
+        let (lost, present): (Vec<_>, Vec<_>) = std::mem::take(&mut self.members).into_iter().partition(gone);
+        let (unknown, mut present): (Vec<_>, Vec<_>) = present.into_iter().partition(|member| self.is_replaced_while_unknown(member));
+        let excess = present.len().saturating_sub(self.group.count as usize);
+        for member in scale::excess(&mut present, excess, self.job, self.group.count) {
+            self.stop(&member, description::NOT_NEEDED);
+        }
+        let mut room = (self.group.count as usize).saturating_sub(present.len());
+        self.members = present;
+        for member in unknown {
+            let id = member.allocation.id;
+            let has_one = self.members.iter().any(|other| other.allocation.previous_allocation == Some(id));
+            if room > 0 && !has_one {
+                room -= 1;
+                self.replace(&member.allocation, false, None);
+            }
+            self.disconnect(&member);
+            self.out.kept.push(member.allocation);
+        }
+        for member in lost {
+            self.out.stops.push(super::lost(&member.allocation));
+            if room > 0 {
+                room -= 1;
+                self.replace(&member.allocation, false, None);
+            } else {
+                self.desired.stop += 1;
+            }
+        }
+    }
+
+    /// Notes that an allocation is out of reach, and until when that is tolerated.
+    fn disconnect(&mut self, member: &Member) {
+        let Standing::Disconnects { until } = member.standing else { return };
+        self.desired.disconnect += 1;
+        let mut update = Allocation::clone(&member.allocation);
+        update.client_status = ClientStatus::Unknown;
+        update.client_description = description::UNKNOWN.into();
+        let value = ClientStatus::Unknown.as_str().to_owned();
+        update.alloc_states.push(AllocState { field: STATUS_FIELD.to_owned(), value, time: Rfc3339(self.case.now) });
+        if let Some(until) = until {
+            let reason = Reason { trigger: Trigger::MaxDisconnectTimeout, description: followup::DELAYED_DISCONNECT };
+            let moments = vec![(until, Arc::clone(&member.allocation))];
+            let assigned = followup::schedule(self.case, moments, &reason, self.stream, &mut self.out.followups);
+            update.followup_eval_id = assigned.first().map(|(id, _)| *id);
+        }
+        self.out.updates.push(update);
+    }
+
+    fn replace(&mut self, old: &Arc<Allocation>, canary: bool, tracker: Option<RescheduleTracker>) {
+        self.replacements.push(Replacement { old: Arc::clone(old), canary, tracker });
+    }
+
+    /// Stops a member whose place another one takes, if it is such a one.
+    fn leave(&mut self, member: &Member, canary: bool) -> bool {
+        let allocation = &member.allocation;
+        match member.standing {
+            Standing::Migrate => {
+                self.out.stops.push(stop(allocation, description::MIGRATING));
+                self.desired.migrate += 1;
+                self.replace(allocation, canary, None);
+            }
+            Standing::RescheduleNow { delay } => {
+                self.out.stops.push(stop(allocation, description::RESCHEDULED));
+                self.desired.reschedule_now += 1;
+                let tracker = reschedule::tracker(self.group.reschedule_policy.as_ref(), allocation, self.case.now, delay);
+                self.replace(allocation, canary, Some(tracker));
+            }
+            Standing::Lost => {
+                self.out.stops.push(lost(allocation));
+                self.replace(allocation, canary, None);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn replace_canaries(&mut self) {
+        for member in std::mem::take(&mut self.canaries) {
+            if !self.leave(&member, true) {
+                self.disconnect(&member);
+                self.out.kept.push(Arc::clone(&member.allocation));
+                self.canaries.push(member);
+            }
+        }
+        self.reschedule_later(&self.canaries.clone());
+    }
+
+    fn reschedule_later(&mut self, members: &[Member]) {
+        let mut moments = Vec::new();
+        for member in members {
+            let Standing::RescheduleLater { at } = member.standing else { continue };
+            self.desired.reschedule_later += 1;
+            // An evaluation for it exists already.
+            if member.allocation.followup_eval_id.is_none() {
+                moments.push((at, Arc::clone(&member.allocation)));
+            }
+        }
+        let reason = Reason { trigger: Trigger::AllocFailure, description: followup::DELAYED_RESCHEDULE };
+        for (id, allocation) in followup::schedule(self.case, moments, &reason, self.stream, &mut self.out.followups) {
+            self.out.updates.push(Allocation { followup_eval_id: Some(id), ..Allocation::clone(&allocation) });
+        }
+    }
+
+    /// The answer is whether nothing is left to do.
+    fn update_and_place(&mut self) -> bool {
+        let (destructive, in_place) = self.changes();
+        let missing = (self.group.count as usize).saturating_sub(self.members.len() + self.filling());
+        let wanted_canaries = self.wanted_canaries(!destructive.is_empty());
+        self.begin_rollout(wanted_canaries, !destructive.is_empty() || !in_place.is_empty());
+        let is_canarying = wanted_canaries > 0 || self.awaits_promotion();
+        let ready = !self.rollout.is_halted() && !is_canarying;
+        let settled = destructive.is_empty()
+            && in_place.is_empty()
+            && missing == 0
+            && self.replacements.is_empty()
+            && !self.members.iter().any(|member| matches!(member.standing, Standing::Migrate | Standing::RescheduleNow { .. }));
+
+        let mut names = Names::default();
+        let staying = self.let_go(&mut names);
+        let missing = if ready { missing } else { 0 };
+        let allowed = self.allowed_at_once(ready, missing);
+        let outdated: Vec<_> = destructive.into_iter().take(allowed).collect();
+        let untouched = staying.len() - outdated.len() - in_place.len();
+        self.desired.ignore += u32::try_from(untouched + self.canaries.len()).unwrap_or(u32::MAX);
+        let waiting: Vec<_> = staying.iter().filter(|member| !outdated.iter().any(|old| old.id == member.allocation.id)).cloned().collect();
+        self.reschedule_later(&waiting);
+        self.want_replacements(ready);
+        self.want_canaries(wanted_canaries, &staying);
+        self.want_missing(missing, &mut names);
+        self.want_updates(outdated);
+        self.update_in_place(in_place);
+        settled
+    }
+
+    /// Takes leave of the members whose place others take. The answer is those that stay.
+    fn let_go(&mut self, names: &mut Names) -> Vec<Member> {
+        let mut staying = Vec::with_capacity(self.members.len());
+        for member in std::mem::take(&mut self.members) {
+            names.take(&member.allocation);
+            if self.leave(&member, false) {
+                continue;
+            }
+            self.disconnect(&member);
+            self.out.kept.push(Arc::clone(&member.allocation));
+            staying.push(member);
+        }
+        self.replacements.iter().filter(|replacement| !replacement.canary).for_each(|replacement| names.take(&replacement.old));
+        staying
+    }
+
+    /// How many of the replacements count as members.
+    fn filling(&self) -> usize {
+        self.replacements.iter().filter(|replacement| !replacement.canary).count()
+    }
+
+    /// What the newest version means for those that run an older one: (destructive, in place).
+    fn changes(&self) -> (Vec<Arc<Allocation>>, Vec<Arc<Allocation>>) {
+        let (mut destructive, mut in_place) = (Vec::new(), Vec::new());
+        for member in self.members.iter().filter(|member| !is_current(&member.allocation, self.job)) {
+            let stays = matches!(member.standing, Standing::Runs | Standing::Held | Standing::RescheduleLater { .. });
+            let Some(node) = self.case.snapshot.node(member.allocation.node_id).filter(|_| stays) else { continue };
+            match change::of(&member.allocation, self.job, self.group, node) {
+                Change::Destructive => destructive.push(Arc::clone(&member.allocation)),
+                Change::InPlace => in_place.push(Arc::clone(&member.allocation)),
+            }
+        }
+        // What has failed anyhow goes first, then in the order of names.
+        destructive.sort_by_key(|allocation| (!allocation.is_client_terminal(), allocation.index(), allocation.id));
+        (destructive, in_place)
+    }
+
+    fn strategy(&self) -> Option<&UpdateStrategy> {
+        self.group.update.as_ref().filter(|strategy| strategy.rolls())
+    }
+
+    fn awaits_promotion(&self) -> bool {
+        self.rollout.state(&self.group.name).is_some_and(|state| state.desired_canaries > 0 && !state.promoted)
+    }
+
+    /// How many canaries have to be placed in this step.
+    fn wanted_canaries(&self, has_destructive: bool) -> usize {
+        let Some(strategy) = self.strategy().filter(|_| has_destructive && !self.rollout.is_halted()) else { return 0 };
+        let desired = match self.rollout.state(&self.group.name) {
+            Some(state) if state.promoted => 0,
+            Some(state) => state.desired_canaries,
+            None if self.rollout.may_begin() => strategy.canary,
+            None => 0,
+        };
+        let replaced = self.replacements.iter().filter(|replacement| replacement.canary).count();
+        (desired as usize).saturating_sub(self.canaries.len() + replaced)
+    }
+
+    /// A deployment begins with the first run of a version, and with one that changes what runs.
+    fn begin_rollout(&mut self, canaries: usize, changes: bool) {
+        let Some(strategy) = self.strategy() else { return };
+        if !self.rollout.may_begin() || self.group.count == 0 || (self.has_run && !changes) {
+            return;
+        }
+        let state = DeploymentState {
+            auto_revert: strategy.auto_revert,
+            auto_promote: strategy.auto_promote,
+            desired_canaries: if canaries > 0 { strategy.canary } else { 0 },
+            desired_total: self.group.count,
+            progress_deadline: strategy.progress_deadline,
+            ..DeploymentState::default()
+        };
+        self.rollout.begin(&self.group.name, state);
+    }
+
+    /// How many may be replaced in this step: `max_parallel` less those of which nobody knows yet whether they are healthy.
+    fn allowed_at_once(&self, ready: bool, placed: usize) -> usize {
+        let Some(strategy) = self.strategy() else { return usize::MAX };
+        if !ready {
+            return 0;
+        }
+        let ours = self.out.kept.iter().filter(|allocation| allocation.task_group == self.group.name && self.rollout.owns(allocation));
+        let health: Vec<_> = ours.map(|allocation| allocation.is_healthy()).collect();
+        if health.contains(&Some(false)) {
+            return 0;
+        }
+        let unknown = health.iter().filter(|health| health.is_none()).count();
+        (strategy.max_parallel as usize).saturating_sub(unknown + placed + self.replacements.len())
+    }
+
+    fn want(&self, name: &Arc<str>) -> Want {
+        Want {
+            name: Arc::clone(name),
+            job: Arc::clone(self.job),
+            group: self.group.name.clone(),
+            canary: false,
+            deployment: self.rollout.id_for(&self.group.name),
+            previous: None,
+            tracker: None,
+            replaces: false,
+        }
+    }
+
+    /// Replacements of what was lost, moved or failed. As long as the new version is on trial, or its roll-out is halted, they run what they ran.
+    fn want_replacements(&mut self, ready: bool) {
+        for Replacement { old, canary, tracker } in std::mem::take(&mut self.replacements) {
+            let keeps_version = !ready && !canary && !is_current(&old, self.job) && old.group().is_some();
+            let want = self.want(&old.name);
+            let want = if keeps_version { Want { job: Arc::clone(&old.job), deployment: None, ..want } } else { want };
+            if tracker.is_none() && !canary && old.desired_transition.migrate != Some(true) {
+                self.desired.place += 1;
+            }
+            self.out.wants.push(Want { previous: Some(old), canary, tracker, ..want });
+        }
+    }
+
+    /// Canaries have the names of those that they will replace.
+    fn want_canaries(&mut self, count: usize, members: &[Member]) {
+        let mut taken = Names::default();
+        self.canaries.iter().for_each(|member| taken.take(&member.allocation));
+        let replaced = self.out.wants.iter().filter(|want| want.canary && want.group == self.group.name);
+        replaced.filter_map(|want| want.previous.as_ref()).for_each(|old| taken.take(old));
+        let mut outdated: Vec<_> = members
+            .iter()
+            .filter(|member| !is_current(&member.allocation, self.job))
+            .filter_map(|member| member.allocation.index())
+            .collect();
+        outdated.sort_unstable();
+        outdated.dedup();
+        let mut indexes = outdated.into_iter();
+        for _ in 0..count {
+            let index = indexes.find(|index| taken.is_free(*index)).unwrap_or_else(|| taken.next());
+            taken.take_index(index);
+            let name = self.group.allocation_name(&self.job.id, index).into();
+            self.out.wants.push(Want { canary: true, ..self.want(&name) });
+        }
+        self.desired.canary += u32::try_from(count).unwrap_or(u32::MAX);
+    }
+
+    fn want_missing(&mut self, count: usize, names: &mut Names) {
+        for _ in 0..count {
+            let name = self.group.allocation_name(&self.job.id, names.next()).into();
+            self.out.wants.push(self.want(&name));
+        }
+        self.desired.place += u32::try_from(count).unwrap_or(u32::MAX);
+    }
+
+    fn want_updates(&mut self, outdated: Vec<Arc<Allocation>>) {
+        self.desired.destructive_update += u32::try_from(outdated.len()).unwrap_or(u32::MAX);
+        for old in outdated {
+            let want = self.want(&old.name);
+            self.out.wants.push(Want { previous: Some(old), replaces: true, ..want });
+        }
+    }
+
+    /// They take part in the roll-out: their health is watched anew.
+    fn update_in_place(&mut self, outdated: Vec<Arc<Allocation>>) {
+        self.desired.in_place_update += u32::try_from(outdated.len()).unwrap_or(u32::MAX);
+        let deployment = self.rollout.id_for(&self.group.name);
+        for old in outdated {
+            let mut update = Allocation::clone(&old);
+            update.job = Arc::clone(self.job);
+            update.eval_id = self.case.evaluation.id;
+            update.modify_time = self.case.now;
+            if deployment != update.deployment_id {
+                update.deployment_id = deployment;
+                update.deployment_status = None;
+            }
+            self.out.updates.push(update);
+        }
+    }
+}
