@@ -141,8 +141,7 @@ impl Work<'_, '_> {
         let gone = |member: &Member| member.standing == Standing::Lost;
         let (lost, present): (Vec<_>, Vec<_>) = std::mem::take(&mut self.members).into_iter().partition(gone);
         let (unknown, mut present): (Vec<_>, Vec<_>) = present.into_iter().partition(|member| self.is_replaced_while_unknown(member));
-        let excess = present.len().saturating_sub(self.group.count as usize);
-        for member in scale::excess(&mut present, excess, self.job, self.group.count) {
+        for member in scale::excess(&mut present, self.job, self.group.count) {
             self.stop(&member, description::NOT_NEEDED);
         }
         let mut room = (self.group.count as usize).saturating_sub(present.len());
@@ -259,13 +258,13 @@ impl Work<'_, '_> {
         let staying = self.let_go(&mut names);
         let missing = if ready { missing } else { 0 };
         let allowed = self.allowed_at_once(ready, missing);
-        let outdated: Vec<_> = destructive.into_iter().take(allowed).collect();
+        let outdated: Vec<_> = destructive.iter().take(allowed).cloned().collect();
         let untouched = staying.len() - outdated.len() - in_place.len();
         self.desired.ignore += u32::try_from(untouched + self.canaries.len()).unwrap_or(u32::MAX);
         let waiting: Vec<_> = staying.iter().filter(|member| !outdated.iter().any(|old| old.id == member.allocation.id)).cloned().collect();
         self.reschedule_later(&waiting);
         self.want_replacements(ready);
-        self.want_canaries(wanted_canaries, &staying);
+        self.want_canaries(wanted_canaries, &destructive);
         self.want_missing(missing, &mut names);
         self.want_updates(outdated);
         self.update_in_place(in_place);
@@ -389,19 +388,12 @@ impl Work<'_, '_> {
     }
 
     /// Canaries have the names of those that they will replace.
-    fn want_canaries(&mut self, count: usize, members: &[Member]) {
+    fn want_canaries(&mut self, count: usize, outdated: &[Arc<Allocation>]) {
         let mut taken = Names::default();
         self.canaries.iter().for_each(|member| taken.take(&member.allocation));
         let replaced = self.out.wants.iter().filter(|want| want.canary && want.group == self.group.name);
         replaced.filter_map(|want| want.previous.as_ref()).for_each(|old| taken.take(old));
-        let mut outdated: Vec<_> = members
-            .iter()
-            .filter(|member| !is_current(&member.allocation, self.job))
-            .filter_map(|member| member.allocation.index())
-            .collect();
-        outdated.sort_unstable();
-        outdated.dedup();
-        let mut indexes = outdated.into_iter();
+        let mut indexes = outdated.iter().filter_map(|old| old.index());
         for _ in 0..count {
             let index = indexes.find(|index| taken.is_free(*index)).unwrap_or_else(|| taken.next());
             taken.take_index(index);

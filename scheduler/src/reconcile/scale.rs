@@ -9,33 +9,26 @@ use super::{
     standing::{Standing, is_current},
 };
 
-/// Takes `excess` of the members out. Those go first whose name a newer allocation has (canaries that were promoted), then those that do not run anyhow, then
-/// names beyond the count, the highest first: so the names that stay are `0..count`.
-pub(super) fn excess(members: &mut Vec<Member>, excess: usize, job: &Job, count: u32) -> Vec<Member> {
-    if excess == 0 {
-        return Vec::new();
-    }
-    let mut stopped = Vec::new();
-    take_doubles(members, excess, job, &mut stopped);
+/// Takes those out that are too many. The first to go have a name that a newer allocation has as well (a canary that was promoted). Where that leaves more than
+/// `count`, those follow that do not run anyhow, and names beyond the count, the highest first: so the names that stay are `0..count`.
+pub(super) fn excess(members: &mut Vec<Member>, job: &Job, count: u32) -> Vec<Member> {
+    let mut stopped = take_doubles(members, job);
+    let excess = members.len().saturating_sub(count as usize);
     let mut order: Vec<usize> = (0..members.len()).filter(|at| members[*at].standing != Standing::Done).collect();
     order.sort_by_key(|at| rank(&members[*at], job, count));
-    let mut chosen: Vec<usize> = order.into_iter().take(excess - stopped.len()).collect();
+    let mut chosen: Vec<usize> = order.into_iter().take(excess).collect();
     chosen.sort_unstable();
-    for at in chosen.into_iter().rev() {
-        stopped.push(members.remove(at));
-    }
+    stopped.extend(chosen.into_iter().rev().map(|at| members.remove(at)));
     stopped
 }
 
 /// Of those with one name the older ones.
-fn take_doubles(members: &mut Vec<Member>, excess: usize, job: &Job, stopped: &mut Vec<Member>) {
+fn take_doubles(members: &mut Vec<Member>, job: &Job) -> Vec<Member> {
     let newest: BTreeSet<Name> = members.iter().filter(|member| is_current(&member.allocation, job)).map(name).collect();
-    let mut kept = Vec::with_capacity(members.len());
-    for member in members.drain(..) {
-        let is_double = newest.contains(&member.allocation.name) && !is_current(&member.allocation, job);
-        if is_double && stopped.len() < excess && member.standing != Standing::Done { stopped.push(member) } else { kept.push(member) }
-    }
-    *members = kept;
+    let is_double = |member: &mut Member| {
+        newest.contains(&member.allocation.name) && !is_current(&member.allocation, job) && member.standing != Standing::Done
+    };
+    members.extract_if(.., is_double).collect()
 }
 
 fn name(member: &Member) -> Name {

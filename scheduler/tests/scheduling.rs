@@ -1,0 +1,11 @@
+//! Schedulers from outside: a cluster in memory, evaluations, plans that are applied.
+
+mod scheduling {
+    pub(crate) mod support;
+
+    mod placement;
+    mod properties;
+    mod rescheduling;
+    mod rollouts;
+    mod steady;
+}
