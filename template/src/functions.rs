@@ -21,9 +21,12 @@ mod parse;
 mod pattern;
 mod scratch;
 mod search;
+mod sprig;
 mod strings;
 mod time;
+mod toml;
 mod vault;
+mod yaml;
 
 /// All families.
 static FAMILIES: &[&[Function]] = &[
@@ -46,8 +49,9 @@ static FAMILIES: &[&[Function]] = &[
 
 const EXECUTE_TEMPLATE: &[Function] = &[Function::special("executeTemplate", &[Type::Str], Type::Any, Special::ExecuteTemplate)];
 
-static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Function>> =
-    LazyLock::new(|| FAMILIES.iter().flat_map(|family| family.iter()).map(|function| (function.name, function)).collect());
+static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::new(|| {
+    FAMILIES.iter().chain(&sprig::FAMILIES).flat_map(|family| family.iter()).map(|function| (function.name, function)).collect()
+});
 
 /// A denied function can be called with strings, and answers that it is disabled.
 static DISABLED: Function = Function::many("", &[], Type::Str, |_, _| Err("function is disabled".into()));

@@ -7,7 +7,7 @@ use crate::go::number;
 use crate::go::quote;
 use crate::go::value::Value;
 
-use super::json;
+use super::{json, yaml};
 
 const STR: Type = Type::Str;
 
@@ -20,6 +20,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("parseJSON", &[STR], |_, arguments| {
         let source = text(&arguments[0]);
         if source.is_empty() { Ok(Value::any_map(BTreeMap::new())) } else { json::decode(&source) }
+    }),
+    Function::new("parseYAML", &[STR], |_, arguments| {
+        let source = text(&arguments[0]);
+        if source.is_empty() { Ok(Value::any_map(BTreeMap::new())) } else { yaml::decode(&source) }
     }),
 ];
 

@@ -144,12 +144,21 @@ fn split_to_map(between: &str, within: &str, value: &str) -> Value {
 fn decode(name: &str, engine: &base64::engine::GeneralPurpose, value: &Value) -> Answer {
     // Line breaks inside are no error: keys are often stored wrapped.
     let source: Vec<u8> = bytes(value).iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
-    engine.decode(&source).map(Value::from).map_err(|error| {
+    decoded(engine, &source).map_err(|reason| format!("{name}: {reason}").into())
+}
+
+/// For those who want the reason as a value.
+pub(super) fn decode_standard(value: &Value) -> Result<Value, String> {
+    decoded(&STANDARD, bytes(value))
+}
+
+fn decoded(engine: &base64::engine::GeneralPurpose, source: &[u8]) -> Result<Value, String> {
+    engine.decode(source).map(Value::from).map_err(|error| {
         let position = match error {
             base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _) => at,
             // Without its padding the last group is what cannot be read.
             base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidPadding => source.len() / 4 * 4,
         };
-        format!("{name}: illegal base64 data at input byte {position}").into()
+        format!("illegal base64 data at input byte {position}")
     })
 }

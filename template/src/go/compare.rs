@@ -72,10 +72,8 @@ pub(crate) fn equal_any(first: &Value, others: &[Value]) -> Result<bool, Fault> 
 pub(crate) fn equal(a: &Value, b: &Value) -> Result<bool, Fault> {
     let (kind_a, kind_b) = (kind(a), kind(b));
     if kind_a == Kind::Nothing || kind_b == Kind::Nothing {
-        return Ok(match (a, b) {
-            (Value::Nil | Value::NilPointer(_), Value::Nil | Value::NilPointer(_)) => true,
-            _ => false,
-        });
+        let is_nothing = |value: &Value| matches!(value, Value::Nil | Value::NilPointer(_));
+        return Ok(is_nothing(a) && is_nothing(b));
     }
     // A number of a secret has a type of its own and equals no plain string of another type.
     if kind_a != kind_b || (kind_a == Kind::String && a.type_name() != b.type_name()) {

@@ -46,6 +46,15 @@ impl<'a> Context<'a> {
         Ok(data)
     }
 
+    /// The next number of a sequence that looks random and is the same in each run of the same pass.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.sequence = self.sequence.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.sequence;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
     /// Keeps the pass waiting although the dependency has a value, because the value says that there is nothing.
     pub(crate) fn wait_for(&mut self, dependency: Dependency) {
         self.missing.insert(dependency);

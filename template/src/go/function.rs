@@ -42,7 +42,6 @@ pub(crate) enum Type {
     Bool,
     Str,
     Int,
-    Int64,
     Float,
     Strings,
     AnyList,
@@ -57,7 +56,6 @@ impl Type {
             Self::Bool => "bool",
             Self::Str => "string",
             Self::Int => "int",
-            Self::Int64 => "int64",
             Self::Float => "float64",
             Self::Strings => "[]string",
             Self::AnyList => "[]interface {}",
@@ -74,7 +72,7 @@ impl Type {
             Self::AnyList => Some(Value::any_list(Vec::new())),
             Self::AnyMap => Some(Value::any_map(std::collections::BTreeMap::new())),
             Self::KeyPairs => Some(Value::list(ListType::Of(KEY_PAIRS), Vec::new())),
-            Self::Bool | Self::Str | Self::Int | Self::Int64 | Self::Float => None,
+            Self::Bool | Self::Str | Self::Int | Self::Float => None,
         }
     }
 
@@ -85,7 +83,6 @@ impl Type {
             | (Self::Bool, Value::Bool(_))
             | (Self::Str, Value::Str(_))
             | (Self::Int, Value::Int(_, IntType::Int))
-            | (Self::Int64, Value::Int(_, IntType::Int64))
             | (Self::Float, Value::Float(_)) => true,
             (Self::Strings, Value::List(list)) => matches!(list.of, ListType::Strings | ListType::Tags),
             (Self::AnyList, Value::List(list)) => list.of == ListType::Any,

@@ -42,7 +42,7 @@ impl Number {
                 });
             }
             #[expect(clippy::cast_precision_loss, reason = "a constant used as a float is rounded")]
-            let as_float = number.int.map(|value| value as f64).or(number.uint.map(|value| value as f64));
+            let as_float = number.int.map(|value| value as f64).or_else(|| number.uint.map(|value| value as f64));
             number.float = as_float;
             return Ok(number);
         }

@@ -101,14 +101,11 @@ impl Watches {
     }
 
     fn take_change(&mut self, change: Change) {
-        match change {
-            Ok((dependency, Some(mut subscription))) => {
-                let observed = subscription.borrow_and_update().clone();
-                self.seen.insert(dependency.clone(), observed);
-                self.listen(dependency, subscription);
-            }
-            // A watcher that is gone sends nothing more; its last value stays, and so does its handle, lest it be started again at once.
-            Ok((_, None)) | Err(_) => {}
+        // A watcher that is gone sends nothing more; its last value stays, and so does its handle, lest it be started again at once.
+        if let Ok((dependency, Some(mut subscription))) = change {
+            let observed = subscription.borrow_and_update().clone();
+            self.seen.insert(dependency.clone(), observed);
+            self.listen(dependency, subscription);
         }
     }
 

@@ -116,7 +116,7 @@ impl Printer<'_> {
             }
             (None, 'e' | 'E') => float::exponential(number, Some(precision.unwrap_or(6))),
             (None, 'f' | 'F') => float::fixed(number, Some(precision.unwrap_or(6))),
-            (None, _) => float::general(number, precision.or(self.flags.sharp.then_some(6)), self.flags.sharp),
+            (None, _) => float::general(number, precision.or_else(|| self.flags.sharp.then_some(6)), self.flags.sharp),
         };
         // A lone infinity keeps its sign, as the language prints it.
         let text = if number == f64::INFINITY && !text.starts_with('+') { format!("+{text}") } else { text };
