@@ -14,13 +14,18 @@ pub(super) enum Change {
     InPlace,
     /// It has to be replaced.
     Destructive,
+    /// It has failed, and what it ran is what the new version runs: it gets another chance without being a change.
+    Renewal,
 }
 
 /// `node` is the allocation's; where it does not suit the new version the allocation has to leave.
 pub(super) fn of(allocation: &Allocation, job: &Job, group: &TaskGroup, node: &Node) -> Change {
     let Some(old) = allocation.group() else { return Change::Destructive };
-    if allocation.is_client_terminal() || differs_at_run_time(&allocation.job, old, job, group) {
+    if differs_at_run_time(&allocation.job, old, job, group) {
         return Change::Destructive;
+    }
+    if allocation.is_client_terminal() {
+        return Change::Renewal;
     }
     let requirements = Requirements::new(job, group);
     let suits = in_scope(job, node) && requirements.refused_by_class(node).is_none() && requirements.refused_by_node(node).is_none();

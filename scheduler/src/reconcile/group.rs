@@ -106,8 +106,20 @@ impl Work<'_, '_> {
             } else if is_canary {
                 self.canaries.push(member);
             } else {
-                self.members.push(member);
+                self.members.push(self.with_another_chance(member));
             }
+        }
+    }
+
+    /// What failed for good in an older version is tried again in the newest one.
+    fn with_another_chance(&self, member: Member) -> Member {
+        let allocation = &member.allocation;
+        if member.standing != Standing::Held || is_current(allocation, self.job) {
+            return member;
+        }
+        match self.case.snapshot.node(allocation.node_id).map(|node| change::of(allocation, self.job, self.group, node)) {
+            Some(Change::Destructive) => member,
+            _ => Member { standing: Standing::Renews, ..member },
         }
     }
 
@@ -204,6 +216,10 @@ impl Work<'_, '_> {
                 let tracker = reschedule::tracker(self.group.reschedule_policy.as_ref(), allocation, self.case.now, delay);
                 self.replace(allocation, canary, Some(tracker));
             }
+            Standing::Renews => {
+                self.out.stops.push(stop(allocation, description::UPDATING));
+                self.replace(allocation, canary, None);
+            }
             Standing::Lost => {
                 self.out.stops.push(lost(allocation));
                 self.replace(allocation, canary, None);
@@ -252,7 +268,10 @@ impl Work<'_, '_> {
             && in_place.is_empty()
             && missing == 0
             && self.replacements.is_empty()
-            && !self.members.iter().any(|member| matches!(member.standing, Standing::Migrate | Standing::RescheduleNow { .. }));
+            && !self
+                .members
+                .iter()
+                .any(|member| matches!(member.standing, Standing::Migrate | Standing::Renews | Standing::RescheduleNow { .. }));
 
         let mut names = Names::default();
         let staying = self.let_go(&mut names);
@@ -301,6 +320,7 @@ impl Work<'_, '_> {
             match change::of(&member.allocation, self.job, self.group, node) {
                 Change::Destructive => destructive.push(Arc::clone(&member.allocation)),
                 Change::InPlace => in_place.push(Arc::clone(&member.allocation)),
+                Change::Renewal => {}
             }
         }
         // What has failed anyhow goes first, then in the order of names.

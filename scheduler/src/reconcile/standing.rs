@@ -24,6 +24,8 @@ pub(super) enum Standing {
     Done,
     /// It failed, and nothing is done about it.
     Held,
+    /// The same, but a new version of its job gives it another chance.
+    Renews,
     RescheduleNow {
         delay: Duration,
     },
