@@ -45,7 +45,7 @@ impl Disk for RealDisk {
         file.sync_data()?;
         drop(file);
         fs::rename(&new, path)?;
-        self.sync_dir(path.parent().unwrap_or(Path::new(".")))
+        self.sync_dir(path.parent().unwrap_or_else(|| Path::new(".")))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {

@@ -1,0 +1,279 @@
+//! What all servers agree on: one order of commands.
+//!
+//! The only user of openraft. Whoever writes calls [`Consensus::propose`]; the commands that wait become one log entry, which is on a majority's disks before
+//! any of them is answered. What the commands mean is the [`StateMachine`]'s.
+//!
+//! Where to start: [`Consensus::start`] and [`Consensus::propose`]; then [`log`] for what is on disk, `machine` for how entries reach the state machine,
+//! `network` for what servers say to each other.
+
+use std::{collections::BTreeMap, fmt, io, path::PathBuf, sync::Arc, time::Duration};
+
+use drover_model::rpc;
+use drover_runtime::{
+    Runtime,
+    rpc::{Hello, Role, Router},
+};
+use openraft::{BasicNode, Raft, ServerState};
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+pub use self::{
+    leadership::{Leadership, Peer},
+    machine::{BoxError, SnapshotSource, StateMachine},
+    options::Options,
+};
+use self::{log::LogStore, machine::Adapter, network::Network, proposer::Proposer, snapshot::SnapshotStore, types::TypeConfig};
+use crate::fsm::command::{Applied, Command};
+
+mod identity;
+mod leadership;
+pub mod log;
+mod machine;
+mod network;
+mod options;
+mod proposer;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+mod types;
+
+/// How long shutting down may wait for what is under way.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why something was not agreed on.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody can be asked right now.
+    #[error("No cluster leader")]
+    NoLeader,
+    /// Ask the one at `address`.
+    #[error("this server is not the leader; the one at {address} is")]
+    NotLeader { id: u64, address: String },
+    /// It may still happen.
+    #[error("not known to be committed after {after:?}; it may still be")]
+    Timeout { after: Duration },
+    #[error("this server is shutting down")]
+    Shutdown,
+    #[error("a command of {size} bytes, where {most} is the most: split it")]
+    TooLarge { size: usize, most: usize },
+    #[error("cannot encode a command: {0}")]
+    Encode(String),
+    /// This server has stopped taking part.
+    #[error("{0}")]
+    Storage(String),
+    #[error("cannot start: {0}")]
+    Start(String),
+}
+
+impl From<log::Error> for Error {
+    fn from(error: log::Error) -> Self {
+        Self::Storage(error.to_string())
+    }
+}
+
+impl From<Error> for rpc::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NoLeader | Error::NotLeader { .. } => Self::no_leader(),
+            Error::Timeout { .. } | Error::Shutdown => Self::unavailable(error.to_string()),
+            Error::TooLarge { .. } => Self::new(413, error.to_string()),
+            Error::Encode(_) | Error::Storage(_) | Error::Start(_) => Self::internal(error.to_string()),
+        }
+    }
+}
+
+/// What this server knows of the log, for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    pub id: u64,
+    pub term: u64,
+    /// `Leader`, `Follower`, `Candidate`, `Learner` or `Shutdown`.
+    pub state: String,
+    pub last_log_index: u64,
+    pub applied_index: u64,
+    pub snapshot_index: u64,
+    /// Set when this server has stopped taking part.
+    pub failure: Option<String>,
+}
+
+/// This server's part in the agreement. Clones are the same.
+#[derive(Clone)]
+pub struct Consensus {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    id: u64,
+    address: String,
+    raft: Raft<TypeConfig>,
+    log: LogStore,
+    proposer: Proposer,
+    leadership: watch::Receiver<Leadership>,
+    stop: CancellationToken,
+    tasks: std::sync::Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl fmt::Debug for Consensus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consensus").field("id", &self.inner.id).field("leadership", &*self.inner.leadership.borrow()).finish()
+    }
+}
+
+impl Consensus {
+    /// Opens what is on disk and takes part. `state_machine` is as new: it is restored from the snapshot and the log.
+    ///
+    /// A server alone (`bootstrap_expect` 1, or a log that names only itself) is elected at once.
+    pub async fn start(options: Options, runtime: &Runtime, state_machine: impl StateMachine) -> Result<Self, Error> {
+        let config = options.raft_config()?;
+        let folder = options.folder.clone();
+        let (log, id, adapter) = open(&folder, runtime, Box::new(state_machine)).await?;
+        let hello = Hello::new(Role::Server, &options.region, &options.name);
+        let network = Network::new(Arc::clone(&runtime.network), hello);
+        let raft =
+            Raft::new(id, Arc::new(config), network, log.clone(), adapter).await.map_err(|error| Error::Storage(error.to_string()))?;
+        let stop = CancellationToken::new();
+        let (leadership, watching) = leadership::watch(raft.clone(), id, options.address.clone(), stop.clone());
+        let (proposer, proposing) = Proposer::start(raft.clone(), Arc::clone(&runtime.clock), stop.clone());
+        let tasks = std::sync::Mutex::new(vec![watching, proposing]);
+        let inner = Inner { id, address: options.address.clone(), raft, log, proposer, leadership, stop, tasks };
+        let consensus = Self { inner: Arc::new(inner) };
+        consensus.take_part(&options).await?;
+        Ok(consensus)
+    }
+
+    /// Makes a new server alone its own leader, and an old one without waiting for others that are not there.
+    async fn take_part(&self, options: &Options) -> Result<(), Error> {
+        let raft = &self.inner.raft;
+        let failed = |error: String| Error::Start(format!("cannot become the leader: {error}"));
+        if raft.is_initialized().await.map_err(|error| failed(error.to_string()))? {
+            let alone = raft.metrics().borrow().membership_config.membership().voter_ids().eq([self.inner.id]);
+            if alone {
+                raft.trigger().elect().await.map_err(|error| failed(error.to_string()))?;
+            }
+        } else if options.bootstrap_expect == 1 {
+            self.initialize(BTreeMap::from([(self.inner.id, self.inner.address.clone())])).await?;
+        }
+        Ok(())
+    }
+
+    /// Begins a new cluster of these servers (id and RPC address). On one of them is enough; on all of them is fine.
+    pub async fn initialize(&self, servers: BTreeMap<u64, String>) -> Result<(), Error> {
+        let nodes: BTreeMap<_, _> = servers.into_iter().map(|(id, addr)| (id, BasicNode { addr })).collect();
+        self.inner.raft.initialize(nodes).await.map_err(|error| Error::Start(format!("cannot begin a cluster: {error}")))
+    }
+
+    /// Gets a command into the log and applied here. On an error it may or may not be applied later, except where nothing was proposed
+    /// ([`Error::NoLeader`], [`Error::NotLeader`], [`Error::TooLarge`]).
+    pub async fn propose(&self, command: Command) -> Result<Applied, Error> {
+        self.inner.proposer.propose(command).await
+    }
+
+    /// Returns once this server's state has everything that was committed when it was called; only the leader can say.
+    pub async fn barrier(&self) -> Result<(), Error> {
+        let limit = proposer::PROPOSE_TIMEOUT;
+        match tokio::time::timeout(limit, self.inner.raft.ensure_linearizable()).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(leadership::not_leader(error.forward_to_leader())),
+            Err(_) => Err(Error::Timeout { after: limit }),
+        }
+    }
+
+    pub fn id(&self) -> u64 {
+        self.inner.id
+    }
+
+    /// Whether this server leads and has applied all that earlier leaders committed.
+    pub fn is_leader(&self) -> bool {
+        self.inner.leadership.borrow().is_self
+    }
+
+    pub fn leadership(&self) -> Leadership {
+        self.inner.leadership.borrow().clone()
+    }
+
+    /// Follows who leads.
+    pub fn leader_changes(&self) -> watch::Receiver<Leadership> {
+        self.inner.leadership.clone()
+    }
+
+    /// The servers that take part, as far as this one knows.
+    pub fn peers(&self) -> Vec<Peer> {
+        let membership = Arc::clone(&self.inner.raft.metrics().borrow().membership_config);
+        let membership = membership.membership();
+        let voters: Vec<u64> = membership.voter_ids().collect();
+        let peer = |(id, node): (&u64, &BasicNode)| Peer { id: *id, address: node.addr.clone(), voter: voters.contains(id) };
+        membership.nodes().map(peer).collect()
+    }
+
+    pub fn status(&self) -> Status {
+        let metrics = self.inner.raft.metrics();
+        let metrics = metrics.borrow();
+        Status {
+            id: metrics.id,
+            term: metrics.current_term,
+            state: match metrics.state {
+                ServerState::Leader => "Leader",
+                ServerState::Follower => "Follower",
+                ServerState::Candidate => "Candidate",
+                ServerState::Learner => "Learner",
+                ServerState::Shutdown => "Shutdown",
+            }
+            .to_owned(),
+            last_log_index: metrics.last_log_index.unwrap_or(0),
+            applied_index: metrics.last_applied.map_or(0, |id| id.index),
+            snapshot_index: metrics.snapshot.map_or(0, |id| id.index),
+            failure: metrics.running_state.as_ref().err().map(ToString::to_string),
+        }
+    }
+
+    /// Writes a snapshot now, so that the next start replays less.
+    pub async fn snapshot(&self) -> Result<(), Error> {
+        self.inner.raft.trigger().snapshot().await.map_err(|error| Error::Storage(error.to_string()))
+    }
+
+    /// What other servers call here.
+    pub fn router(&self) -> Router {
+        network::router(self.inner.raft.clone())
+    }
+
+    /// Stops taking part; returns once everything that was written is on disk.
+    pub async fn shutdown(&self) {
+        self.inner.stop.cancel();
+        let work = async {
+            if let Err(error) = self.inner.raft.shutdown().await {
+                tracing::warn!(%error, "consensus did not stop cleanly");
+            }
+            let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+            for task in tasks {
+                let _ = task.await;
+            }
+            self.inner.log.close().await;
+        };
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT, work).await.is_err() {
+            tracing::warn!("consensus did not stop within {SHUTDOWN_TIMEOUT:?}");
+        }
+    }
+}
+
+/// Opens the log, this server's id and the snapshot, which must fit each other.
+async fn open(folder: &PathBuf, runtime: &Runtime, machine: Box<dyn StateMachine>) -> Result<(LogStore, u64, Adapter), Error> {
+    let (folder, disk, random) = (folder.clone(), Arc::clone(&runtime.disk), Arc::clone(&runtime.random));
+    let instant = disk.is_instant();
+    let work = move || {
+        let create = |source| log::Error::Io { path: folder.clone(), action: "create", source: Arc::new(source) };
+        disk.create_dir_all(&folder).map_err(create)?;
+        let known = identity::read(&*disk, &folder)?;
+        let log = LogStore::open(Arc::clone(&disk), &folder.join("log"), known.is_some())?;
+        let id = identity::settle(&*disk, &folder, &*random, known, log.is_pristine())?;
+        let snapshots = SnapshotStore::new(disk, &folder);
+        let adapter = Adapter::open(machine, snapshots)?;
+        log.check_snapshot(adapter.applied())?;
+        Ok((log, id, adapter))
+    };
+    blocking(instant, work).await.map_err(|error| Error::Storage(error.to_string()))?
+}
+
+/// Runs what may wait for a disk: elsewhere, or here when the disk never waits (so that simulations stay in one thread).
+async fn blocking<T: Send + 'static>(instant: bool, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    if instant { Ok(work()) } else { tokio::task::spawn_blocking(work).await.map_err(io::Error::other) }
+}

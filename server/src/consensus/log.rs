@@ -1,0 +1,283 @@
+//! The log on disk: segments that are only appended to.
+//!
+//! A folder of segments (see `format`). Everything that must survive is a record in them: entries, votes, how far entries are committed, what was cut off
+//! at the end (another leader's entries take their place) and what was purged at the start (a snapshot has it). An append writes one group of records and
+//! syncs once, on a thread of its own. Opening replays all records; `recover` says what is tolerated then.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use drover_runtime::Disk;
+use openraft::{
+    AnyError, LogState, OptionalSend, RaftLogId, RaftLogReader, StorageIOError,
+    storage::{LogFlushed, RaftLogStorage},
+};
+use tokio::sync::oneshot;
+
+use self::{
+    format::{GroupBuilder, Record},
+    index::{Index, Slot},
+    writer::{Done, Job, Writer},
+};
+use super::{
+    blocking,
+    types::{Entry, LogId, StorageError, TypeConfig, Vote},
+};
+
+mod format;
+mod index;
+mod recover;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+/// Entries in one answer to a reader that sends them on, in bytes; one entry alone may have more.
+const READ_BYTES: usize = 8 << 20;
+
+/// Why the log cannot be used.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io { path: PathBuf, action: &'static str, source: Arc<io::Error> },
+    #[error(
+        "{} is damaged at byte {offset}: {what}. What it held was answered for, so this server does not start with less. To go on: stop it, move its `raft` \
+         folder away, and let it join the other servers again, which have all of it; a server alone needs its folder from a backup",
+        path.display()
+    )]
+    Damaged { path: PathBuf, offset: u64, what: String },
+    #[error(
+        "{} is missing: {what}. To go on: put it back from a backup, or move this server's `raft` folder away and let it join the other servers again",
+        path.display()
+    )]
+    Missing { path: PathBuf, what: String },
+    #[error("{} has version {found}, this binary reads up to {known}: use the binary that wrote it or a newer one", path.display())]
+    Newer { path: PathBuf, found: u16, known: u16 },
+}
+
+/// A server's log. Clones are the same log.
+#[derive(Clone)]
+pub struct LogStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    folder: PathBuf,
+    instant: bool,
+    index: Mutex<Index>,
+    writer: Writer,
+}
+
+impl fmt::Debug for LogStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogStore").field("folder", &self.shared.folder).finish_non_exhaustive()
+    }
+}
+
+impl LogStore {
+    /// Opens the log in `folder`, and makes one when there is none. `expected`: there must be one.
+    pub fn open(disk: Arc<dyn Disk>, folder: &Path, expected: bool) -> Result<Self, Error> {
+        let recovered = recover::open(&disk, folder, expected)?;
+        let instant = disk.is_instant();
+        let writer = Writer::start(disk, recovered.current)?;
+        Ok(Self { shared: Arc::new(Shared { folder: folder.to_owned(), instant, index: Mutex::new(recovered.index), writer }) })
+    }
+
+    /// Whether nothing has ever been written to it.
+    pub(super) fn is_pristine(&self) -> bool {
+        self.index().is_pristine()
+    }
+
+    /// What the log no longer has must be in the snapshot.
+    pub(super) fn check_snapshot(&self, snapshot: Option<LogId>) -> Result<(), Error> {
+        let purged = self.index().purged();
+        if purged > snapshot {
+            let path = self.shared.folder.with_file_name("snapshot");
+            let show = |id: Option<LogId>| id.map_or_else(|| "nothing".to_owned(), |id| format!("entries up to {}", id.index));
+            return Err(Error::Missing { path, what: format!("the log relies on {} in it, there are {}", show(purged), show(snapshot)) });
+        }
+        Ok(())
+    }
+
+    /// Returns once everything that was written is on disk and the files are closed.
+    pub(super) async fn close(&self) {
+        self.shared.writer.close().await;
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.shared.index()
+    }
+
+    /// Queues records that `change` makes, in the order of the changes to the index.
+    async fn write(
+        &self,
+        sync: bool,
+        done: Done,
+        change: impl FnOnce(&mut Index, &mut GroupBuilder) -> Result<(), String>,
+    ) -> io::Result<()> {
+        let ticket = self.shared.writer.ticket().await?;
+        let index = &mut *self.index();
+        index.forget_written(self.shared.writer.written());
+        let roll = index.roll_if_full();
+        let mut group = GroupBuilder::default();
+        change(index, &mut group).map_err(io::Error::other)?;
+        let remove = index.take_purged_segments();
+        let group = group.finish().map_err(io::Error::other)?;
+        index.advance(group.len());
+        // Under the index's lock, so that groups are written in the order of the positions that the index gave them.
+        ticket.submit(Job { roll, group, sync, remove, done });
+        Ok(())
+    }
+
+    async fn write_and_wait(&self, change: impl FnOnce(&mut Index, &mut GroupBuilder) -> Result<(), String>) -> io::Result<()> {
+        let (sender, receiver) = oneshot::channel();
+        self.write(true, Done::Answer(sender), change).await?;
+        receiver.await.unwrap_or_else(|_| Err(writer::closed()))
+    }
+}
+
+impl Shared {
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read(&self, first: u64, end: u64, most_bytes: usize) -> io::Result<Vec<Entry>> {
+        let slots = self.index().slots(first, end, most_bytes)?;
+        let needs_disk = slots.iter().any(|slot| matches!(slot, Slot::OnDisk(_)));
+        let load = move || slots.into_iter().map(Slot::load).collect::<io::Result<Vec<_>>>();
+        blocking(self.instant || !needs_disk, load).await?
+    }
+}
+
+fn read_failed(error: io::Error) -> StorageError {
+    StorageIOError::read_logs(AnyError::new(&error)).into()
+}
+
+fn write_failed(error: io::Error) -> StorageError {
+    StorageIOError::write_logs(AnyError::new(&error)).into()
+}
+
+/// Reads entries for those who send them to other servers.
+#[derive(Clone)]
+pub struct LogReader {
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for LogReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LogReader")
+    }
+}
+
+impl RaftLogReader<TypeConfig> for LogReader {
+    async fn try_get_log_entries<R>(&mut self, range: R) -> Result<Vec<Entry>, StorageError>
+    where
+        R: std::ops::RangeBounds<u64> + Clone + fmt::Debug + OptionalSend,
+    {
+        let (first, end) = bounds(&range);
+        self.shared.read(first, end, usize::MAX).await.map_err(read_failed)
+    }
+
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Result<Vec<Entry>, StorageError> {
+        self.shared.read(start, end, READ_BYTES).await.map_err(read_failed)
+    }
+}
+
+fn bounds(range: &impl std::ops::RangeBounds<u64>) -> (u64, u64) {
+    use std::ops::Bound::{Excluded, Included, Unbounded};
+    let first = match range.start_bound() {
+        Included(first) => *first,
+        Excluded(before) => before.saturating_add(1),
+        Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Included(last) => last.saturating_add(1),
+        Excluded(end) => *end,
+        Unbounded => u64::MAX,
+    };
+    (first, end)
+}
+
+impl RaftLogReader<TypeConfig> for LogStore {
+    async fn try_get_log_entries<R>(&mut self, range: R) -> Result<Vec<Entry>, StorageError>
+    where
+        R: std::ops::RangeBounds<u64> + Clone + fmt::Debug + OptionalSend,
+    {
+        let (first, end) = bounds(&range);
+        self.shared.read(first, end, usize::MAX).await.map_err(read_failed)
+    }
+}
+
+impl RaftLogStorage<TypeConfig> for LogStore {
+    type LogReader = LogReader;
+
+    async fn get_log_state(&mut self) -> Result<LogState<TypeConfig>, StorageError> {
+        let index = self.index();
+        Ok(LogState { last_purged_log_id: index.purged(), last_log_id: index.last() })
+    }
+
+    async fn get_log_reader(&mut self) -> LogReader {
+        LogReader { shared: Arc::clone(&self.shared) }
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
+        let vote = *vote;
+        let saved = self.write_and_wait(move |index, group| {
+            index.set_vote(vote);
+            group.push(&Record::Vote(vote))
+        });
+        saved.await.map_err(|error| StorageIOError::write_vote(AnyError::new(&error)).into())
+    }
+
+    async fn read_vote(&mut self) -> Result<Option<Vote>, StorageError> {
+        Ok(self.index().vote())
+    }
+
+    /// Not synced: after a crash an older one only means that more is asked of the other servers. It also tells a later start that what is before it in the
+    /// file was on disk.
+    async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), StorageError> {
+        let saved = self.write(false, Done::Nobody, move |index, group| {
+            index.set_committed(committed);
+            group.push(&Record::Committed(committed))
+        });
+        saved.await.map_err(write_failed)
+    }
+
+    async fn read_committed(&mut self) -> Result<Option<LogId>, StorageError> {
+        Ok(self.index().committed())
+    }
+
+    async fn append<I>(&mut self, entries: I, callback: LogFlushed<TypeConfig>) -> Result<(), StorageError>
+    where
+        I: IntoIterator<Item = Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let entries: Vec<Entry> = entries.into_iter().collect();
+        let appended = self.write(true, Done::Flushed(callback), move |index, group| {
+            for entry in entries {
+                let place = group.push_entry(&entry)?;
+                index.push(*entry.get_log_id(), place, Some(entry))?;
+            }
+            Ok(())
+        });
+        appended.await.map_err(write_failed)
+    }
+
+    async fn truncate(&mut self, log_id: LogId) -> Result<(), StorageError> {
+        let cut = self.write_and_wait(move |index, group| {
+            index.truncate(log_id.index);
+            group.push(&Record::Truncate(log_id.index))
+        });
+        cut.await.map_err(write_failed)
+    }
+
+    async fn purge(&mut self, log_id: LogId) -> Result<(), StorageError> {
+        let purged = self.write_and_wait(move |index, group| {
+            index.purge(log_id);
+            group.push(&Record::Purge(log_id))
+        });
+        purged.await.map_err(write_failed)
+    }
+}

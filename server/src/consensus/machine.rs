@@ -1,0 +1,186 @@
+//! How log entries reach the state machine, and how its snapshots reach the disk.
+
+use std::{
+    io::Cursor,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use openraft::{
+    AnyError, EntryPayload, ErrorSubject, ErrorVerb, OptionalSend, RaftSnapshotBuilder, Snapshot, StorageIOError, storage::RaftStateMachine,
+};
+
+use super::{
+    blocking,
+    log::Error,
+    snapshot::{SnapshotStore, seal, unseal},
+    types::{Batch, BatchApplied, Entry, LogId, SnapshotMeta, StorageError, StoredMembership, TypeConfig},
+};
+use crate::fsm::command::{Applied, COMMAND_VERSION, Proposed};
+
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What the log's commands change. Same commands, same state: on every server, and at every start.
+pub trait StateMachine: Send + 'static {
+    /// Applies a batch in its order; exactly one answer each.
+    fn apply(&mut self, proposals: Vec<Proposed>) -> Vec<Applied>;
+
+    /// The state as it is now, to be written later. Costs nothing.
+    fn snapshot(&self) -> Box<dyn SnapshotSource>;
+
+    /// Replaces the state by what a [`SnapshotSource`] wrote; on an error nothing is changed.
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), BoxError>;
+}
+
+/// A state that waits to be written.
+pub trait SnapshotSource: Send + 'static {
+    /// The state as bytes with a version. Called off the async threads.
+    fn write(self: Box<Self>) -> Result<Vec<u8>, BoxError>;
+}
+
+type Machine = Arc<Mutex<Box<dyn StateMachine>>>;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A [`StateMachine`] as openraft drives it.
+pub(super) struct Adapter {
+    machine: Machine,
+    snapshots: SnapshotStore,
+    applied: Option<LogId>,
+    membership: StoredMembership,
+}
+
+impl Adapter {
+    /// Restores the state from the newest snapshot, when there is one.
+    pub(super) fn open(mut machine: Box<dyn StateMachine>, snapshots: SnapshotStore) -> Result<Self, Error> {
+        let (mut applied, mut membership) = (None, StoredMembership::default());
+        if let Some((meta, sealed)) = snapshots.read()? {
+            let damaged = |what: String| Error::Damaged { path: snapshots.path().to_owned(), offset: 0, what };
+            let bytes = unseal(&sealed).map_err(|error| damaged(error.to_string()))?;
+            machine.restore(bytes).map_err(|error| damaged(error.to_string()))?;
+            (applied, membership) = (meta.last_log_id, meta.last_membership);
+        }
+        Ok(Self { machine: Arc::new(Mutex::new(machine)), snapshots, applied, membership })
+    }
+
+    pub(super) fn applied(&self) -> Option<LogId> {
+        self.applied
+    }
+
+    fn apply_batch(&mut self, log_id: LogId, batch: Batch) -> Result<BatchApplied, StorageError> {
+        let failed = |what: String| StorageError::from(StorageIOError::apply(log_id, AnyError::error(what)));
+        if batch.version() > COMMAND_VERSION {
+            return Err(failed(format!(
+                "its commands have version {}, this binary knows up to {COMMAND_VERSION}: use the binary that wrote it or a newer one",
+                batch.version()
+            )));
+        }
+        let count = batch.items.len();
+        let proposals = batch.items.into_iter().map(|item| Arc::unwrap_or_clone(item.proposed)).collect();
+        let applied = lock(&self.machine).apply(proposals);
+        if applied.len() != count {
+            return Err(failed(format!("the state machine gave {} answers to {count} commands", applied.len())));
+        }
+        Ok(BatchApplied { applied })
+    }
+}
+
+impl RaftStateMachine<TypeConfig> for Adapter {
+    type SnapshotBuilder = Builder;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), StorageError> {
+        Ok((self.applied, self.membership.clone()))
+    }
+
+    async fn apply<I>(&mut self, entries: I) -> Result<Vec<BatchApplied>, StorageError>
+    where
+        I: IntoIterator<Item = Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let mut answers = Vec::new();
+        for entry in entries {
+            answers.push(match entry.payload {
+                EntryPayload::Blank => BatchApplied::default(),
+                EntryPayload::Normal(batch) => self.apply_batch(entry.log_id, batch)?,
+                EntryPayload::Membership(membership) => {
+                    self.membership = StoredMembership::new(Some(entry.log_id), membership);
+                    BatchApplied::default()
+                }
+            });
+            self.applied = Some(entry.log_id);
+        }
+        Ok(answers)
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Builder {
+        Builder {
+            source: Mutex::new(Some(lock(&self.machine).snapshot())),
+            snapshots: self.snapshots.clone(),
+            applied: self.applied,
+            membership: self.membership.clone(),
+        }
+    }
+
+    async fn begin_receiving_snapshot(&mut self) -> Result<Box<Cursor<Vec<u8>>>, StorageError> {
+        Ok(Box::new(Cursor::new(Vec::new())))
+    }
+
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Box<Cursor<Vec<u8>>>) -> Result<(), StorageError> {
+        let (machine, snapshots, stored_meta) = (Arc::clone(&self.machine), self.snapshots.clone(), meta.clone());
+        let work = move || {
+            let sealed = snapshot.into_inner();
+            lock(&machine).restore(unseal(&sealed)?)?;
+            snapshots.write(&stored_meta, &sealed)?;
+            Ok::<(), BoxError>(())
+        };
+        run(&self.snapshots, ErrorVerb::Write, work).await?;
+        (self.applied, self.membership) = (meta.last_log_id, meta.last_membership.clone());
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot<TypeConfig>>, StorageError> {
+        let snapshots = self.snapshots.clone();
+        let read = run(&self.snapshots, ErrorVerb::Read, move || Ok(snapshots.read()?)).await?;
+        Ok(read.map(|(meta, sealed)| Snapshot { meta, snapshot: Box::new(Cursor::new(sealed)) }))
+    }
+}
+
+/// Writes one snapshot.
+pub(super) struct Builder {
+    /// None once it has been written.
+    source: Mutex<Option<Box<dyn SnapshotSource>>>,
+    snapshots: SnapshotStore,
+    applied: Option<LogId>,
+    membership: StoredMembership,
+}
+
+impl RaftSnapshotBuilder<TypeConfig> for Builder {
+    async fn build_snapshot(&mut self) -> Result<Snapshot<TypeConfig>, StorageError> {
+        let meta = SnapshotMeta {
+            last_log_id: self.applied,
+            last_membership: self.membership.clone(),
+            snapshot_id: self.applied.map_or_else(String::new, |id| format!("{}-{}-{}", id.leader_id.term, id.leader_id.node_id, id.index)),
+        };
+        let (source, snapshots, stored_meta) = (lock(&self.source).take(), self.snapshots.clone(), meta.clone());
+        let work = move || {
+            let source = source.ok_or("the snapshot has been written already")?;
+            let sealed = seal(source.write()?);
+            snapshots.write(&stored_meta, &sealed)?;
+            tracing::info!(index = stored_meta.last_log_id.map(|id| id.index), bytes = sealed.len(), "wrote a snapshot");
+            Ok(sealed)
+        };
+        let sealed = run(&self.snapshots, ErrorVerb::Write, work).await?;
+        Ok(Snapshot { meta, snapshot: Box::new(Cursor::new(sealed)) })
+    }
+}
+
+async fn run<T: Send + 'static>(
+    snapshots: &SnapshotStore,
+    verb: ErrorVerb,
+    work: impl FnOnce() -> Result<T, BoxError> + Send + 'static,
+) -> Result<T, StorageError> {
+    let failed = |what: String| StorageError::from(StorageIOError::new(ErrorSubject::Snapshot(None), verb, AnyError::error(what)));
+    let result = blocking(snapshots.is_instant(), work).await.map_err(|error| failed(error.to_string()))?;
+    result.map_err(|error| failed(error.to_string()))
+}

@@ -1,0 +1,115 @@
+//! Group commit: the commands that wait become one log entry.
+
+use std::{sync::Arc, time::Duration};
+
+use drover_runtime::Clock;
+use openraft::{
+    BasicNode, Raft,
+    error::{ClientWriteError, Fatal, RaftError},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::{JoinHandle, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Error, leadership,
+    types::{Batch, Item, TypeConfig},
+};
+use crate::fsm::command::{Applied, COMMAND_VERSION, Command, Proposed};
+
+/// How long a proposer waits, for its place in the queue and for its answer.
+pub(super) const PROPOSE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Commands that wait for a batch. More wait in their callers.
+const QUEUED_COMMANDS: usize = 4096;
+const BATCH_COMMANDS: usize = 1024;
+/// A batch takes no more commands once it has so many bytes.
+const BATCH_BYTES: usize = 4 << 20;
+/// One command. An entry must fit into one message between servers.
+pub(super) const COMMAND_BYTES: usize = 48 << 20;
+/// Batches on their way at a time: while one is written, the next is on its way to the log, and the rest gathers.
+const BATCHES_IN_FLIGHT: usize = 2;
+
+/// Where commands wait.
+pub(super) struct Proposer {
+    queue: mpsc::Sender<Waiting>,
+    clock: Arc<dyn Clock>,
+}
+
+struct Waiting {
+    item: Item,
+    answer: oneshot::Sender<Result<Applied, Error>>,
+}
+
+impl Proposer {
+    pub(super) fn start(raft: Raft<TypeConfig>, clock: Arc<dyn Clock>, stop: CancellationToken) -> (Self, JoinHandle<()>) {
+        let (queue, waiting) = mpsc::channel(QUEUED_COMMANDS);
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = run(raft, waiting) => {}
+            }
+        });
+        (Self { queue, clock }, task)
+    }
+
+    pub(super) async fn propose(&self, command: Command) -> Result<Applied, Error> {
+        let item = Item::new(Proposed { version: COMMAND_VERSION, at: self.clock.now(), command })?;
+        if item.encoded.len() > COMMAND_BYTES {
+            return Err(Error::TooLarge { size: item.encoded.len(), most: COMMAND_BYTES });
+        }
+        let (answer, answered) = oneshot::channel();
+        let exchange = async {
+            self.queue.send(Waiting { item, answer }).await.map_err(|_| Error::Shutdown)?;
+            answered.await.unwrap_or(Err(Error::Shutdown))
+        };
+        tokio::time::timeout(PROPOSE_TIMEOUT, exchange).await.unwrap_or(Err(Error::Timeout { after: PROPOSE_TIMEOUT }))
+    }
+}
+
+async fn run(raft: Raft<TypeConfig>, mut waiting: mpsc::Receiver<Waiting>) {
+    let mut in_flight = JoinSet::new();
+    while let Some(first) = waiting.recv().await {
+        while in_flight.len() >= BATCHES_IN_FLIGHT {
+            in_flight.join_next().await;
+        }
+        let (batch, answers) = gather(first, &mut waiting);
+        let raft = raft.clone();
+        in_flight.spawn(async move { write(&raft, batch, answers).await });
+        while in_flight.try_join_next().is_some() {}
+    }
+}
+
+/// A batch of what waits right now.
+fn gather(first: Waiting, waiting: &mut mpsc::Receiver<Waiting>) -> (Batch, Vec<oneshot::Sender<Result<Applied, Error>>>) {
+    let (mut items, mut answers, mut bytes) = (Vec::new(), Vec::new(), 0);
+    let mut next = Some(first);
+    while let Some(Waiting { item, answer }) = next {
+        bytes += item.encoded.len();
+        items.push(item);
+        answers.push(answer);
+        next = if items.len() < BATCH_COMMANDS && bytes < BATCH_BYTES { waiting.try_recv().ok() } else { None };
+    }
+    (Batch { items }, answers)
+}
+
+async fn write(raft: &Raft<TypeConfig>, batch: Batch, answers: Vec<oneshot::Sender<Result<Applied, Error>>>) {
+    match raft.client_write(batch).await {
+        // An answer that nobody waits for any more is dropped.
+        Ok(response) => answers.into_iter().zip(response.data.applied).for_each(|(answer, applied)| drop(answer.send(Ok(applied)))),
+        Err(error) => {
+            let error = why(error);
+            answers.into_iter().for_each(|answer| drop(answer.send(Err(error.clone()))));
+        }
+    }
+}
+
+fn why(error: RaftError<u64, ClientWriteError<u64, BasicNode>>) -> Error {
+    match error {
+        RaftError::APIError(ClientWriteError::ForwardToLeader(forward)) => leadership::not_leader(Some(&forward)),
+        RaftError::APIError(ClientWriteError::ChangeMembershipError(error)) => Error::Storage(error.to_string()),
+        RaftError::Fatal(Fatal::Stopped) => Error::Shutdown,
+        RaftError::Fatal(fatal) => Error::Storage(format!("this server has stopped taking part: {fatal}")),
+    }
+}

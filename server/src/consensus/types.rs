@@ -1,0 +1,111 @@
+//! What openraft is told about our commands.
+
+use std::{fmt, io::Cursor, sync::Arc};
+
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::Error;
+use crate::fsm::command::{Applied, COMMAND_VERSION, Proposed};
+
+openraft::declare_raft_types!(
+    /// One entry is a batch of commands, answered one by one.
+    pub TypeConfig:
+        D = Batch,
+        R = BatchApplied,
+        NodeId = u64,
+        Node = openraft::BasicNode,
+        SnapshotData = Cursor<Vec<u8>>,
+);
+
+pub(super) type Entry = openraft::Entry<TypeConfig>;
+pub(super) type LogId = openraft::LogId<u64>;
+pub(super) type Vote = openraft::Vote<u64>;
+pub(super) type StorageError = openraft::StorageError<u64>;
+pub(super) type SnapshotMeta = openraft::SnapshotMeta<u64, openraft::BasicNode>;
+pub(super) type StoredMembership = openraft::StoredMembership<u64, openraft::BasicNode>;
+
+/// Commands that share a log entry.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    pub(super) items: Vec<Item>,
+}
+
+impl Batch {
+    /// The newest version of the commands in it.
+    pub(super) fn version(&self) -> u16 {
+        self.items.iter().map(|item| item.proposed.version).max().unwrap_or(COMMAND_VERSION)
+    }
+}
+
+/// One command, beside its bytes: its proposer encodes it, so that neither the log nor the replication does it again.
+#[derive(Clone, PartialEq)]
+pub(super) struct Item {
+    pub(super) proposed: Arc<Proposed>,
+    pub(super) encoded: Bytes,
+}
+
+impl Item {
+    pub(super) fn new(proposed: Proposed) -> Result<Self, Error> {
+        let encoded = rmp_serde::to_vec_named(&proposed).map_err(|error| Error::Encode(error.to_string()))?;
+        Ok(Self { proposed: Arc::new(proposed), encoded: encoded.into() })
+    }
+}
+
+/// Commands can hold secrets.
+impl fmt::Debug for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Item({} bytes)", self.encoded.len())
+    }
+}
+
+impl Serialize for Item {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.encoded)
+    }
+}
+
+impl<'de> Deserialize<'de> for Item {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let encoded = as_bytes::deserialize(deserializer)?;
+        let proposed = rmp_serde::from_slice(&encoded).map_err(de::Error::custom)?;
+        Ok(Self { proposed: Arc::new(proposed), encoded: encoded.into() })
+    }
+}
+
+/// What became of a batch's commands, in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchApplied {
+    pub(super) applied: Vec<Applied>,
+}
+
+/// Bytes as such, not as a list of numbers.
+pub(super) mod as_bytes {
+    use super::*;
+
+    pub(in crate::consensus) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub(in crate::consensus) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        struct BytesVisitor;
+
+        impl de::Visitor<'_> for BytesVisitor {
+            type Value = Vec<u8>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+
+            fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+                Ok(bytes)
+            }
+        }
+
+        deserializer.deserialize_byte_buf(BytesVisitor)
+    }
+}
