@@ -126,6 +126,10 @@ impl Change<'_> {
     }
 
     pub(super) fn ca_upsert(&mut self, ca: StoredCa) -> Done {
+        // A new authority names the one that it takes the place of. When two are made at once, the first stands: it may have issued certificates already.
+        if self.state.ca().map(|known| &known.certificate_pem) != ca.previous_pem.first() {
+            return Err(Refusal::Conflict { found: 0 });
+        }
         self.state.put_ca(ca);
         Ok(())
     }

@@ -1,0 +1,270 @@
+//! The stores over a state that applies commands at once, without consensus.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use drover_model::{
+    allocation::{Allocation, ClientStatus},
+    ids::{AllocId, NodeId},
+    job::{Job, Task, TaskGroup},
+    node::Node,
+    rpc::{
+        Error, ReadOptions,
+        embedded::{CaRotate, CaShow, Jwks, KvDelete, KvPut, OidcConfiguration, SecretDelete, SecretGet, SecretList, SecretPut},
+        node::{CertificateIssue, IdentityRequest, KvGet, KvList, NodeAuth, SignIdentities, WorkloadAuth, WorkloadSecretGet},
+    },
+    secret::SecretText,
+    time::UnixNanos,
+};
+use drover_runtime::{OsRandom, RealClock};
+use futures::future::BoxFuture;
+
+use super::{Stores, StoresConfig};
+use crate::{
+    fsm::{
+        self,
+        command::{Applied, COMMAND_VERSION, Command, Proposed},
+    },
+    identity::{Algorithm, Keyring, KeyringConfig, sign},
+    propose::Propose,
+    state::{State, StateStore},
+};
+
+#[derive(Debug)]
+struct Alone {
+    store: Arc<StateStore>,
+    turn: Mutex<()>,
+}
+
+impl Propose for Alone {
+    fn propose(&self, command: Command) -> BoxFuture<'_, Result<Applied, Error>> {
+        Box::pin(async move {
+            let _turn = self.turn.lock().unwrap();
+            let mut state = State::clone(&self.store.snapshot());
+            let index = state.index() + 1;
+            let (applied, _) = fsm::apply(&mut state, index, Proposed { version: COMMAND_VERSION, at: UnixNanos(1), command });
+            self.store.publish(state);
+            Ok(applied)
+        })
+    }
+}
+
+struct Cluster {
+    stores: Stores,
+    keyring: Keyring,
+    store: Arc<StateStore>,
+    propose: Arc<Alone>,
+}
+
+const ALLOC: [u8; 16] = [2; 16];
+
+fn node_auth() -> NodeAuth {
+    NodeAuth { id: NodeId::from_random([1; 16]), secret: SecretText::new("node's secret") }
+}
+
+fn workload() -> WorkloadAuth {
+    WorkloadAuth { node: node_auth(), alloc_id: AllocId::from_random(ALLOC), task: "app".into() }
+}
+
+/// A cluster with one node that runs one allocation of job `shop`.
+async fn cluster() -> Cluster {
+    let task = Task { name: "app".into(), ..Task::default() };
+    let group = TaskGroup { name: "web".into(), tasks: vec![task].into(), ..TaskGroup::default() };
+    let job = Job { id: "shop".into(), namespace: "default".into(), task_groups: vec![group].into(), ..(*Job::placeholder()).clone() };
+    let node = Node { id: node_auth().id, secret_id: node_auth().secret, ..Node::default() };
+    let allocation = Allocation {
+        id: AllocId::from_random(ALLOC),
+        namespace: "default".into(),
+        job_id: "shop".into(),
+        node_id: node.id,
+        task_group: "web".into(),
+        client_status: ClientStatus::Running,
+        job: Arc::new(job),
+        ..Allocation::default()
+    };
+    let mut state = State::default();
+    state.begin(1);
+    state.put_node(node);
+    state.put_allocation(allocation);
+    let store = Arc::new(StateStore::new(state));
+    let propose = Arc::new(Alone { store: Arc::clone(&store), turn: Mutex::default() });
+    let parts = || (Arc::clone(&store), Arc::clone(&propose) as Arc<dyn Propose>, Arc::new(RealClock), Arc::new(OsRandom));
+    let (state, proposer, clock, random) = parts();
+    let config = KeyringConfig { region: "global".into(), issuer: None, algorithm: Algorithm::EdDsa };
+    let keyring = Keyring::new(state, proposer, clock, random, config);
+    keyring.ensure().await;
+    let (state, proposer, clock, random) = parts();
+    Cluster { stores: Stores::new(state, proposer, clock, random, StoresConfig::default()), keyring, store, propose }
+}
+
+fn put(key: &str, value: &str, check: Option<u64>) -> KvPut {
+    KvPut { key: key.into(), value: value.into(), flags: 0, check }
+}
+
+fn options(min_index: u64) -> ReadOptions {
+    ReadOptions { min_index, max_wait: Some(Duration::from_secs(20)), ..ReadOptions::default() }
+}
+
+#[tokio::test]
+async fn keys_are_put_listed_checked_and_deleted() {
+    let stores = cluster().await.stores;
+    assert!(stores.kv_put(put("shop/a", "1", Some(0))).await.unwrap().done);
+    assert!(!stores.kv_put(put("shop/a", "2", Some(0))).await.unwrap().done, "it exists by now");
+    stores.kv_put(put("shop/b", "2", None)).await.unwrap();
+    stores.kv_put(put("other", "3", None)).await.unwrap();
+    let list = || async { stores.kv_list(KvList { options: options(0), prefix: "shop/".into() }).await.unwrap() };
+    assert_eq!(
+        list().await.data.iter().map(|entry| (entry.key.as_str(), entry.value.as_slice())).collect::<Vec<_>>(),
+        [("shop/a", b"1" as &[u8]), ("shop/b", b"2")]
+    );
+    let found = stores.kv_get(KvGet { options: options(0), key: "shop/a".into() }).await.unwrap();
+    assert_eq!(found.meta.index, found.data.as_ref().unwrap().modify_index, "a key's index is its own");
+    let delete = |key: &str, recurse, check| KvDelete { key: key.into(), recurse, check };
+    assert!(!stores.kv_delete(delete("shop/a", false, Some(1))).await.unwrap().done);
+    stores.kv_delete(delete("shop/", true, None)).await.unwrap();
+    assert!(list().await.data.is_empty());
+    for bad in [put("", "x", None), put("/a", "x", None), put(&"k".repeat(600), "x", None), put("big", &"x".repeat(600 << 10), None)] {
+        assert!(matches!(stores.kv_put(bad).await.unwrap_err().status, 400 | 413));
+    }
+}
+
+#[tokio::test]
+async fn a_read_waits_for_its_own_key_alone() {
+    let Cluster { stores, .. } = cluster().await;
+    stores.kv_put(put("flag", "old", None)).await.unwrap();
+    let first = stores.kv_get(KvGet { options: options(0), key: "flag".into() }).await.unwrap();
+    let waiting = tokio::spawn({
+        let (stores, index) = (stores.clone(), first.meta.index);
+        async move { stores.kv_get(KvGet { options: options(index), key: "flag".into() }).await.unwrap() }
+    });
+    stores.kv_put(put("another", "x", None)).await.unwrap();
+    stores.kv_put(put("flag", "new", None)).await.unwrap();
+    assert_eq!(waiting.await.unwrap().data.unwrap().value, b"new", "the change of another key is no answer");
+    // A key that does not exist yet can be waited for, too.
+    let missing = stores.kv_get(KvGet { options: options(0), key: "later".into() }).await.unwrap();
+    assert!(missing.data.is_none());
+    let waiting = tokio::spawn({
+        let (stores, index) = (stores.clone(), missing.meta.index);
+        async move { stores.kv_get(KvGet { options: options(index), key: "later".into() }).await.unwrap() }
+    });
+    stores.kv_put(put("later", "here", None)).await.unwrap();
+    assert_eq!(waiting.await.unwrap().data.unwrap().value, b"here");
+}
+
+fn secret(path: &str, value: &str, check: Option<u64>) -> SecretPut {
+    SecretPut { path: path.into(), data: BTreeMap::from([("password".to_owned(), SecretText::new(value))]), check }
+}
+
+#[tokio::test]
+async fn secrets_have_versions_and_are_encrypted() {
+    let Cluster { stores, store, .. } = cluster().await;
+    assert_eq!(stores.secret_put(secret("secret/default/shop/config", "first-one", Some(0))).await.unwrap().version, 1);
+    let written = stores.secret_put(secret("secret/data/default/shop/config", "second-one", Some(1))).await.unwrap();
+    assert_eq!((written.version, written.done), (2, true));
+    assert!(!stores.secret_put(secret("secret/default/shop/config", "third-one", Some(1))).await.unwrap().done);
+    let get = |version| SecretGet { options: options(0), path: "secret/default/shop/config".into(), version };
+    for (version, text) in [(0, "second-one"), (2, "second-one"), (1, "first-one")] {
+        let found = stores.secret_get(get(version)).await.unwrap().data.unwrap();
+        assert_eq!(found.data["password"].expose(), text);
+    }
+    assert!(stores.secret_get(get(9)).await.unwrap().data.is_none());
+    let row = format!(
+        "{:?}{}",
+        store.snapshot().secret("secret/default/shop/config"),
+        serde_json::to_string(store.snapshot().secret("secret/default/shop/config").unwrap()).unwrap()
+    );
+    assert!(!row.contains("second-one"));
+    let sealed = &store.snapshot().secret("secret/default/shop/config").unwrap().versions[&2].sealed.clone();
+    assert!(!sealed.windows(6).any(|part| part == b"second"));
+    let names = stores.secret_list(SecretList { options: options(0), prefix: "secret/data/default/".into() }).await.unwrap().data;
+    assert_eq!(
+        names.iter().map(|name| (name.path.as_str(), name.version, name.versions)).collect::<Vec<_>>(),
+        [("secret/default/shop/config", 2, 2)]
+    );
+    stores.secret_delete(SecretDelete { path: "secret/default/shop/config".into() }).await.unwrap();
+    assert!(stores.secret_get(get(0)).await.unwrap().data.is_none());
+    assert_eq!(stores.secret_delete(SecretDelete { path: "secret/default/shop/config".into() }).await.unwrap_err().status, 404);
+}
+
+#[tokio::test]
+async fn a_task_reads_the_secrets_of_its_job_alone() {
+    let stores = cluster().await.stores;
+    for path in ["secret/default/shop/config", "secret/default/db/config"] {
+        stores.secret_put(secret(path, "s3cret", None)).await.unwrap();
+    }
+    let read = |auth: WorkloadAuth, path: &str| WorkloadSecretGet { auth, options: options(0), path: path.into(), version: 0 };
+    let found = stores.workload_secret_get(read(workload(), "secret/data/default/shop/config")).await.unwrap().data.unwrap();
+    assert_eq!(found.data["password"].expose(), "s3cret");
+    let stranger = NodeAuth { id: NodeId::from_random([9; 16]), ..node_auth() };
+    let guess = NodeAuth { secret: SecretText::new("a guess"), ..node_auth() };
+    for (auth, path) in [
+        (workload(), "secret/data/default/db/config"),
+        (WorkloadAuth { node: stranger, ..workload() }, "secret/data/default/shop/config"),
+        (WorkloadAuth { node: guess, ..workload() }, "secret/data/default/shop/config"),
+        (WorkloadAuth { task: "other".into(), ..workload() }, "secret/data/default/shop/config"),
+        (WorkloadAuth { alloc_id: AllocId::from_random([8; 16]), ..workload() }, "secret/data/default/shop/config"),
+    ] {
+        let error = stores.workload_secret_get(read(auth, path)).await.unwrap_err();
+        assert!(error.status == 403 && !error.message.contains("s3cret"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn one_authority_is_made_even_when_many_ask_at_once() {
+    let Cluster { stores, store, .. } = cluster().await;
+    let issue = || CertificateIssue {
+        auth: workload(),
+        role: "web".into(),
+        parameters: BTreeMap::from([
+            ("common_name".to_owned(), "shop.service.consul".to_owned()),
+            ("ip_sans".to_owned(), "127.0.0.1".to_owned()),
+        ]),
+    };
+    let issued = futures::future::join_all((0..4).map(|_| stores.certificate_issue(issue()))).await;
+    let shown = stores.ca_show(CaShow {}).await.unwrap();
+    for certificate in issued {
+        assert_eq!(certificate.unwrap().ca_pem, shown.certificate_pem);
+    }
+    assert!(!serde_json::to_string(store.snapshot().ca().unwrap()).unwrap().contains("PRIVATE KEY"));
+    let rotated = stores.ca_rotate(CaRotate {}).await.unwrap();
+    assert_ne!(rotated.certificate_pem, shown.certificate_pem);
+    assert_eq!(rotated.previous_pem, [shown.certificate_pem.clone()]);
+    let after = stores.certificate_issue(issue()).await.unwrap();
+    assert_eq!((after.ca_pem, after.ca_chain_pem.last()), (rotated.certificate_pem, Some(&shown.certificate_pem)));
+    let forbidden = CertificateIssue { auth: WorkloadAuth { task: "other".into(), ..workload() }, ..issue() };
+    assert_eq!(stores.certificate_issue(forbidden).await.unwrap_err().status, 403);
+}
+
+#[tokio::test]
+async fn identities_are_signed_for_allocations_of_the_calling_node() {
+    let Cluster { keyring, store, propose, .. } = cluster().await;
+    let request = |alloc, task: &str| IdentityRequest {
+        alloc_id: AllocId::from_random(alloc),
+        task: task.into(),
+        identity: "vault_default".into(),
+        audience: vec!["vault.io".into()],
+        ttl: Duration::from_secs(3600),
+    };
+    let requests = vec![request(ALLOC, "app"), request([7; 16], "app"), request(ALLOC, "nobody")];
+    let signed = keyring.sign(SignIdentities { auth: node_auth(), requests }).await.unwrap().identities;
+    let jwt = &signed[0].as_ref().unwrap().jwt;
+    assert!(signed[1].as_ref().unwrap_err().contains("does not run on this node") && signed[2].as_ref().unwrap_err().contains("no task"));
+    let now = signed[0].as_ref().unwrap().expires - 1;
+    assert_eq!(sign::verify(store.snapshot().keys(), jwt, now).unwrap().sub, "global:default:shop:web:app:vault_default");
+    assert_eq!(keyring.bearer(jwt).unwrap().nomad_job_id, "shop");
+    let wrong = NodeAuth { secret: SecretText::new("a guess"), ..node_auth() };
+    assert_eq!(keyring.sign(SignIdentities { auth: wrong, requests: Vec::new() }).await.unwrap_err().status, 403);
+    assert_eq!(keyring.jwks(Jwks { options: options(0) }).await.unwrap().data.keys.len(), 1);
+    assert!(keyring.openid_configuration(OidcConfiguration {}).await.unwrap().is_none());
+    // Who has ended is nobody any more.
+    let mut state = State::clone(&store.snapshot());
+    state.begin(state.index() + 1);
+    let mut ended = Allocation::clone(state.allocation(AllocId::from_random(ALLOC)).unwrap());
+    ended.client_status = ClientStatus::Complete;
+    state.put_allocation(ended);
+    propose.store.publish(state);
+    assert_eq!(keyring.bearer(jwt).unwrap_err().status, 403);
+}
