@@ -376,3 +376,10 @@ pub struct WhyReport {
     #[serde(rename = "Groups")]
     pub groups: BTreeMap<String, String>,
 }
+
+/// Launches a periodic job now.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JobPeriodicForce {
+    pub key: JobKey,
+}
+method!(JobPeriodicForce, "job.periodic-force", JobRegistered);

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{Read, ReadOptions};
 use crate::{
     allocation::AllocationBatch,
-    ids::{EvalId, NodeId},
+    ids::{AllocId, EvalId, NodeId},
     json::List,
-    method,
+    method, stream_method,
     node::{Eligibility, Node},
     view::NodeStub,
 };
@@ -98,3 +98,36 @@ pub struct NodeChanged {
     #[serde(rename = "Index")]
     pub index: u64,
 }
+
+/// Whose client is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientTarget {
+    Node(NodeId),
+    /// The one of the node that runs this allocation.
+    Allocation(AllocId),
+}
+
+/// Passes a call on to a client. Servers do so over the connection that the client holds to one of them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClientCall {
+    pub target: ClientTarget,
+    /// A method of [`super::client`] with its message, encoded.
+    pub method: String,
+    pub body: Vec<u8>,
+    /// Another server has passed it on already: it must not go round.
+    pub is_passed_on: bool,
+}
+method!(ClientCall, "nodes.call", ClientReply);
+
+/// A reply or item of a client, encoded.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ClientReply {
+    pub body: Vec<u8>,
+}
+
+/// The same for a stream.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClientStream {
+    pub call: ClientCall,
+}
+stream_method!(ClientStream, "nodes.stream", ClientReply);

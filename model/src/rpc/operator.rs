@@ -1,7 +1,8 @@
 //! What operators ask and change.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{Read, ReadOptions, job::Written};
 use crate::method;
@@ -101,8 +102,34 @@ pub struct RaftServer {
 pub struct SystemGc {}
 method!(SystemGc, "system.gc", Written);
 
-/// Numbers about this server, by name.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ServerStats {}
-method!(ServerStats, "server.stats", Value);
+/// Numbers about the server that answers.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct ServerMetrics {}
+method!(ServerMetrics, "server.metrics", Vec<Gauge>);
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Gauge {
+    /// With dots, such as `nomad.broker.total_ready`.
+    pub name: String,
+    pub value: f64,
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Gauge {
+    pub fn new(name: &str, value: impl Into<f64>) -> Self {
+        Self { name: name.to_owned(), value: value.into(), labels: BTreeMap::new() }
+    }
+
+    #[must_use]
+    pub fn with_label(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.labels.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+/// What the server that answers says of itself, in groups of words.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct ServerInfo {}
+method!(ServerInfo, "server.info", BTreeMap<String, BTreeMap<String, String>>);
 

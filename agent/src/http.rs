@@ -1,0 +1,37 @@
+//! The HTTP API, `/v1/...`: one file for each family of paths.
+//!
+//! A route unpacks a request into a message of `drover_model::rpc`, makes one call, and packs the answer. Who answers is the [`backend::Backend`]'s matter.
+//! What goes wrong is one plain line with a status; malformed requests get a 4xx, and even a panic costs only the request that met it.
+//! Start at [`route::route`].
+
+pub use api::Api;
+pub use serve::{HttpLimits, serve};
+
+pub mod backend;
+
+mod agent;
+mod allocations;
+mod api;
+mod ca;
+mod call;
+mod client;
+mod deployments;
+mod evaluations;
+mod fs;
+mod job;
+mod jobs;
+mod kv;
+mod metrics;
+mod namespaces;
+mod nodes;
+mod operator;
+mod reply;
+mod route;
+mod search;
+mod secret;
+mod serve;
+mod services;
+mod status;
+#[cfg(test)]
+mod tests;
+mod well_known;

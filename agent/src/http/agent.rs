@@ -1,0 +1,149 @@
+//! `/v1/agent/...`: what this agent is.
+
+use std::collections::BTreeMap;
+
+use drover_model::rpc::{
+    Error,
+    operator::ServerInfo,
+    status::{LeaderGet, Member, MemberList, PeersGet},
+};
+use http::HeaderValue;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{
+    call::{Call, Verb, invalid_method},
+    reply::{Outcome, nowhere},
+};
+use crate::config::Config;
+
+pub(super) async fn route(call: Call, rest: String) -> Outcome {
+    call.check_region()?;
+    match (rest.as_str(), call.verb()) {
+        ("self", Verb::Get) => about(call).await,
+        ("members", Verb::Get) => members(call).await,
+        ("health", Verb::Get) => health(call).await,
+        ("servers", Verb::Get) => {
+            let peers = call.api.backend().call(PeersGet {}).await?;
+            call.json_reply(&peers)
+        }
+        ("servers" | "join" | "force-leave", Verb::Write) => {
+            Err(Error::new(501, format!("/v1/agent/{rest}: servers are joined with server_join in the configuration")))
+        }
+        ("self" | "members" | "health" | "servers", _) => Err(invalid_method()),
+        _ => nowhere(),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Members<'a> {
+    server_name: String,
+    server_region: &'a str,
+    #[serde(rename = "ServerDC")]
+    server_dc: &'a str,
+    members: Vec<Member>,
+}
+
+async fn members(call: Call) -> Outcome {
+    let members = call.api.backend().call(MemberList {}).await?;
+    let config = call.api.config();
+    let own = Members { server_name: config.name.clone(), server_region: &config.region, server_dc: &config.datacenter, members };
+    call.json_reply(&own)
+}
+
+#[derive(Serialize)]
+struct Health {
+    ok: bool,
+    message: String,
+}
+
+async fn health(call: Call) -> Outcome {
+    let wanted = call.param("type").unwrap_or_default();
+    let config = call.api.config();
+    let mut parts = BTreeMap::new();
+    if config.client.enabled && matches!(wanted, "" | "client") {
+        let ok = call.api.client().is_some();
+        let message = if ok { "ok" } else { "client is starting" };
+        parts.insert("client", Health { ok, message: message.to_owned() });
+    }
+    if config.server.enabled && matches!(wanted, "" | "server") {
+        let part = match call.api.backend().call(LeaderGet {}).await {
+            Ok(leader) if !leader.is_empty() => Health { ok: true, message: "ok".to_owned() },
+            Ok(_) => Health { ok: false, message: "No cluster leader".to_owned() },
+            Err(error) => Health { ok: false, message: error.message },
+        };
+        parts.insert("server", part);
+    }
+    let all_ok = parts.values().all(|part| part.ok);
+    let mut response = call.json_reply(&parts)?;
+    if !all_ok {
+        *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    }
+    Ok(response)
+}
+
+async fn about(call: Call) -> Outcome {
+    let config = call.api.config();
+    let member = call.api.backend().call(MemberList {}).await.unwrap_or_default();
+    let own = member.into_iter().find(|member| member.name == format!("{}.{}", config.name, config.region)).unwrap_or_default();
+    let mut stats = match config.server.enabled {
+        true => call.api.backend().call(ServerInfo {}).await.unwrap_or_default(),
+        false => BTreeMap::new(),
+    };
+    if let Some(client) = call.api.client() {
+        stats.entry("client".to_owned()).or_default().insert("node_id".to_owned(), client.node.to_string());
+    }
+    call.json_reply(&json!({ "config": shown(config), "member": own, "stats": stats }))
+}
+
+/// The configuration under the names that readers of the API know, without its secrets.
+fn shown(config: &Config) -> Value {
+    let addresses = |addresses: &crate::config::Addresses| json!({ "HTTP": addresses.http, "RPC": addresses.rpc, "Serf": addresses.serf });
+    json!({
+        "ACL": { "Enabled": false },
+        "Addresses": addresses(&config.addresses),
+        "AdvertiseAddrs": addresses(&config.advertise),
+        "BindAddr": config.bind_addr,
+        "Client": {
+            "Enabled": config.client.enabled,
+            "NodeClass": config.client.node_class,
+            "NodePool": config.client.node_pool,
+            "Meta": config.client.meta,
+            "Options": config.client.options,
+            "Servers": config.client.servers,
+            "MinDynamicPort": config.client.min_dynamic_port,
+            "MaxDynamicPort": config.client.max_dynamic_port,
+        },
+        "Consuls": [{ "Name": "default", "Addr": config.consul.address, "Embedded": config.consul.embedded }],
+        "DataDir": config.data_dir,
+        "Datacenter": config.datacenter,
+        "DevMode": config.dev,
+        "EnableDebug": config.enable_debug,
+        "Files": config.files,
+        "HTTPAPIResponseHeaders": config.http_headers,
+        "LogJson": config.log.json,
+        "LogLevel": config.log.level.as_str(),
+        "NodeName": config.name,
+        "Plugins": config.plugins.keys().map(|name| json!({ "Name": name })).collect::<Vec<_>>(),
+        "Ports": { "HTTP": config.ports.http, "RPC": config.ports.rpc, "Serf": config.ports.serf },
+        "Region": config.region,
+        "Server": {
+            "Enabled": config.server.enabled,
+            "BootstrapExpect": config.server.bootstrap_expect,
+            "JobTrackedVersions": config.server.job_tracked_versions,
+        },
+        "TLSConfig": { "EnableHTTP": false, "EnableRPC": false },
+        "Telemetry": { "PrometheusMetrics": config.telemetry.prometheus_metrics },
+        "UI": { "Enabled": config.ui_enabled },
+        "Vaults": [{
+            "Name": "default",
+            "Enabled": config.vault.enabled,
+            "Addr": config.vault.address,
+            "Embedded": config.vault.embedded,
+            "JWTAuthBackendPath": config.vault.jwt_auth_backend_path,
+        }],
+        "Version": { "Version": crate::API_VERSION, "VersionPrerelease": "", "VersionMetadata": "", "Revision": "", "Name": "drover", "Drover": env!("CARGO_PKG_VERSION") },
+    })
+}

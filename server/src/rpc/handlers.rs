@@ -1,0 +1,238 @@
+//! Which function answers which message.
+//!
+//! Reads are answered here when they may be stale or this server leads, else by the leader. Writes are the leader's.
+
+use std::{sync::Arc, time::Duration};
+
+use drover_model::rpc::{
+    Error, Method, Read, ReadOptions,
+    allocation::{AllocationGet, AllocationList, AllocationNode, AllocationServices, AllocationStop},
+    deployment::{
+        DeploymentAllocHealth, DeploymentAllocations, DeploymentFail, DeploymentGet, DeploymentList, DeploymentPause, DeploymentPromote,
+    },
+    evaluation::{EvaluationAllocations, EvaluationGet, EvaluationList},
+    job::{
+        JobActions, JobAllocations, JobDeployments, JobDeregister, JobDispatch, JobEvaluate, JobEvaluations, JobGet, JobLatestDeployment,
+        JobList, JobPeriodicForce, JobPlan, JobRegister, JobRevert, JobScale, JobScaleGet, JobServices, JobStable, JobStatuses,
+        JobSubmissionGet, JobSummaryGet, JobValidate, JobVersions, JobWhy,
+    },
+    nodes::{ClientCall, NodeAllocationList, NodeDrain, NodeEligibility, NodeEvaluate, NodeGet, NodeList, NodePurge},
+    operator::{RaftConfigurationGet, SchedulerConfigGet, SchedulerConfigSet, ServerInfo, ServerMetrics, SystemGc},
+    search::Search,
+    service::ServiceDelete,
+    status::{LeaderGet, MemberList, PeersGet, RegionList},
+};
+use drover_runtime::rpc::{Caller, Connection, Handle, Router};
+
+use super::{
+    Desk, Found, allocations, catalogue, deployments, dispatch, evaluations, job_reads, job_writes, nodes, operator, plan, register, search, why,
+};
+use crate::{
+    Server,
+    reading::MAX_WAIT,
+    state::{State, TableId},
+};
+
+impl Server {
+    fn desk(&self) -> Desk<'_> {
+        Desk { store: self.store(), proposer: self.consensus(), runtime: self.runtime(), config: self.config() }
+    }
+
+    /// Reads with a function of the state. Changes of the one object that it found end a wait; those of others do not.
+    async fn look<T>(
+        &self,
+        options: &ReadOptions,
+        tables: &[TableId],
+        look: impl Fn(&State) -> Result<Found<T>, Error>,
+    ) -> Result<Read<T>, Error> {
+        let Read { mut meta, data } = self
+            .read_at(options, tables, |state| {
+                let found = look(state);
+                let index = found.as_ref().ok().and_then(|found| found.index);
+                (index.unwrap_or_else(|| state.index_of(tables)), found)
+            })
+            .await?;
+        let found = data?;
+        meta.next_token = found.next_token;
+        Ok(Read { meta, data: found.data })
+    }
+}
+
+/// Beyond the time that a blocking read may wait.
+const READ_MARGIN: Duration = Duration::from_secs(30);
+
+/// Lets the leader answer a read, however long it may wait.
+pub(super) async fn read_at<M: Method>(leader: &Connection, caller: &Caller, message: &M, options: &ReadOptions) -> Result<M::Reply, Error> {
+    let wait = if options.min_index == 0 { Duration::ZERO } else { options.max_wait.unwrap_or(MAX_WAIT).min(MAX_WAIT) };
+    leader.call(&caller.header(), message, wait + READ_MARGIN).await
+}
+
+/// `Message: function, tables`: a read.
+macro_rules! reads {
+    ($($message:ty: $function:path, [$($table:ident),+];)+) => {$(
+        impl Handle<$message> for Server {
+            async fn handle(&self, caller: Caller, message: $message) -> Result<<$message as Method>::Reply, Error> {
+                if !message.options.stale && let Some(leader) = self.leader_elsewhere(&caller).await? {
+                    return read_at(&leader, &caller, &message, &message.options).await;
+                }
+                self.look(&message.options, &[$(TableId::$table),+], |state| $function(state, &message)).await
+            }
+        }
+    )+};
+}
+
+/// `Message: function`: a write, or whatever else only the leader can say.
+macro_rules! writes {
+    ($($message:ty: $function:path;)+) => {$(
+        impl Handle<$message> for Server {
+            async fn handle(&self, caller: Caller, message: $message) -> Result<<$message as Method>::Reply, Error> {
+                if let Some(leader) = self.leader_elsewhere(&caller).await? {
+                    return self.pass_on(&leader, &caller, &message).await;
+                }
+                $function(self.desk(), message).await
+            }
+        }
+    )+};
+}
+
+reads! {
+    JobGet: job_reads::get, [Jobs];
+    JobList: job_reads::list, [Jobs, Summaries];
+    JobStatuses: job_reads::statuses, [Jobs, Allocations, Deployments];
+    JobVersions: job_reads::versions, [Jobs];
+    JobAllocations: job_reads::allocations, [Allocations];
+    JobEvaluations: job_reads::evaluations, [Evaluations];
+    JobDeployments: job_reads::deployments, [Deployments];
+    JobLatestDeployment: job_reads::latest_deployment, [Deployments];
+    JobSummaryGet: job_reads::summary, [Summaries];
+    JobSubmissionGet: job_reads::submission, [Jobs];
+    JobServices: job_reads::services, [Services];
+    JobActions: job_reads::actions, [Jobs];
+    JobScaleGet: job_reads::scale_status, [Jobs, Allocations];
+    JobWhy: why::why, [Jobs, Evaluations, Allocations];
+    AllocationList: allocations::list, [Allocations];
+    AllocationGet: allocations::get, [Allocations];
+    AllocationServices: allocations::services, [Services];
+    EvaluationList: evaluations::list, [Evaluations];
+    EvaluationGet: evaluations::get, [Evaluations];
+    EvaluationAllocations: evaluations::allocations, [Allocations];
+    DeploymentList: deployments::list, [Deployments];
+    DeploymentGet: deployments::get, [Deployments];
+    DeploymentAllocations: deployments::allocations, [Allocations];
+    NodeList: nodes::list, [Nodes];
+    NodeGet: nodes::get, [Nodes];
+    NodeAllocationList: nodes::allocations, [Allocations];
+    SchedulerConfigGet: operator::scheduler_config, [SchedulerConfig];
+    Search: search::search, [Jobs, Nodes, Allocations, Evaluations, Deployments];
+}
+
+writes! {
+    JobRegister: register::register;
+    JobDeregister: job_writes::deregister;
+    JobEvaluate: job_writes::evaluate;
+    JobRevert: job_writes::revert;
+    JobStable: job_writes::stable;
+    JobScale: job_writes::scale;
+    JobDispatch: dispatch::dispatch;
+    JobPeriodicForce: dispatch::force_periodic;
+    JobPlan: planned;
+    AllocationStop: allocations::stop;
+    DeploymentPromote: deployments::promote;
+    DeploymentFail: deployments::fail;
+    DeploymentPause: deployments::pause;
+    DeploymentAllocHealth: deployments::alloc_health;
+    NodeDrain: nodes::drain;
+    NodeEligibility: nodes::eligibility;
+    NodePurge: nodes::purge;
+    NodeEvaluate: nodes::evaluate;
+    ServiceDelete: catalogue::delete;
+    SchedulerConfigSet: operator::set_scheduler_config;
+    SystemGc: operator::collect;
+}
+
+async fn planned(desk: Desk<'_>, message: JobPlan) -> Result<<JobPlan as Method>::Reply, Error> {
+    plan::plan(desk, message)
+}
+
+impl Handle<JobValidate> for Server {
+    async fn handle(&self, _caller: Caller, message: JobValidate) -> Result<<JobValidate as Method>::Reply, Error> {
+        Ok(register::validate(message))
+    }
+}
+
+impl Handle<AllocationNode> for Server {
+    async fn handle(&self, _caller: Caller, message: AllocationNode) -> Result<<AllocationNode as Method>::Reply, Error> {
+        Ok(allocations::node(&self.store().snapshot(), &message))
+    }
+}
+
+/// Every handler of this folder.
+pub(crate) fn router(server: &Arc<Server>) -> Router {
+    let streaming = Arc::clone(server);
+    let jobs = Router::new()
+        .handle::<JobRegister>(Arc::clone(server))
+        .handle::<JobValidate>(Arc::clone(server))
+        .handle::<JobPlan>(Arc::clone(server))
+        .handle::<JobDeregister>(Arc::clone(server))
+        .handle::<JobEvaluate>(Arc::clone(server))
+        .handle::<JobRevert>(Arc::clone(server))
+        .handle::<JobStable>(Arc::clone(server))
+        .handle::<JobScale>(Arc::clone(server))
+        .handle::<JobDispatch>(Arc::clone(server))
+        .handle::<JobPeriodicForce>(Arc::clone(server))
+        .handle::<JobGet>(Arc::clone(server))
+        .handle::<JobList>(Arc::clone(server))
+        .handle::<JobStatuses>(Arc::clone(server))
+        .handle::<JobVersions>(Arc::clone(server))
+        .handle::<JobAllocations>(Arc::clone(server))
+        .handle::<JobEvaluations>(Arc::clone(server))
+        .handle::<JobDeployments>(Arc::clone(server))
+        .handle::<JobLatestDeployment>(Arc::clone(server))
+        .handle::<JobSummaryGet>(Arc::clone(server))
+        .handle::<JobSubmissionGet>(Arc::clone(server))
+        .handle::<JobServices>(Arc::clone(server))
+        .handle::<JobActions>(Arc::clone(server))
+        .handle::<JobScaleGet>(Arc::clone(server))
+        .handle::<JobWhy>(Arc::clone(server));
+    let rest = Router::new()
+        .handle::<AllocationList>(Arc::clone(server))
+        .handle::<AllocationGet>(Arc::clone(server))
+        .handle::<AllocationServices>(Arc::clone(server))
+        .handle::<AllocationNode>(Arc::clone(server))
+        .handle::<AllocationStop>(Arc::clone(server))
+        .handle::<EvaluationList>(Arc::clone(server))
+        .handle::<EvaluationGet>(Arc::clone(server))
+        .handle::<EvaluationAllocations>(Arc::clone(server))
+        .handle::<DeploymentList>(Arc::clone(server))
+        .handle::<DeploymentGet>(Arc::clone(server))
+        .handle::<DeploymentAllocations>(Arc::clone(server))
+        .handle::<DeploymentPromote>(Arc::clone(server))
+        .handle::<DeploymentFail>(Arc::clone(server))
+        .handle::<DeploymentPause>(Arc::clone(server))
+        .handle::<DeploymentAllocHealth>(Arc::clone(server))
+        .handle::<NodeList>(Arc::clone(server))
+        .handle::<NodeGet>(Arc::clone(server))
+        .handle::<NodeAllocationList>(Arc::clone(server))
+        .handle::<NodeDrain>(Arc::clone(server))
+        .handle::<NodeEligibility>(Arc::clone(server))
+        .handle::<NodePurge>(Arc::clone(server))
+        .handle::<NodeEvaluate>(Arc::clone(server))
+        .handle::<ClientCall>(Arc::clone(server))
+        .handle::<ServiceDelete>(Arc::clone(server))
+        .handle::<SchedulerConfigGet>(Arc::clone(server))
+        .handle::<SchedulerConfigSet>(Arc::clone(server))
+        .handle::<RaftConfigurationGet>(Arc::clone(server))
+        .handle::<SystemGc>(Arc::clone(server))
+        .handle::<ServerMetrics>(Arc::clone(server))
+        .handle::<ServerInfo>(Arc::clone(server))
+        .handle::<Search>(Arc::clone(server))
+        .handle::<LeaderGet>(Arc::clone(server))
+        .handle::<PeersGet>(Arc::clone(server))
+        .handle::<RegionList>(Arc::clone(server))
+        .handle::<MemberList>(Arc::clone(server))
+        .stream(move |caller, message, sink| {
+            let server = Arc::clone(&streaming);
+            async move { server.stream_client(caller, message, sink).await }
+        });
+    jobs.merge(rest)
+}
