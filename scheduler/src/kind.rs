@@ -3,18 +3,21 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use drover_model::{
+    allocation::{Allocation, description},
     evaluation::{EvalStatus, EvalType, Evaluation, Trigger},
     job::Job,
-    plan::{Outcome, Plan},
+    plan::{Outcome, Plan, PlanAnnotations},
 };
 
 use crate::{
     Inputs, Snapshot,
     inputs::Stream,
-    place::{Placer, Want},
+    place::{Placed, Placer, Want},
+    reconcile::{self, Reconciled},
 };
 
 mod counted;
+mod every_node;
 
 /// Schedules the jobs of one kind.
 pub(crate) trait JobScheduler {
@@ -33,7 +36,7 @@ pub(crate) struct Request<'a> {
 pub(crate) fn scheduler(kind: EvalType) -> Option<&'static dyn JobScheduler> {
     match kind {
         EvalType::Service | EvalType::Batch => Some(&counted::Counted),
-        EvalType::System | EvalType::Sysbatch => None,
+        EvalType::System | EvalType::Sysbatch => Some(&every_node::EveryNode),
         EvalType::Core => None,
     }
 }
@@ -89,7 +92,36 @@ fn queued(job: Option<&Arc<Job>>, placer: &Placer<'_>) -> BTreeMap<Arc<str>, u32
     queued
 }
 
+/// Takes over what needs no placing.
+fn carry_over(outcome: &mut Outcome, todo: Reconciled) {
+    let plan = &mut outcome.plan;
+    plan.stops = todo.stops.into_iter().map(|stopped| stopped.stop).collect();
+    plan.updates = todo.updates;
+    plan.deployment = todo.deployment;
+    plan.deployment_updates = todo.deployment_updates;
+    plan.annotations = Some(PlanAnnotations { desired_updates: todo.desired, ..PlanAnnotations::default() });
+    outcome.followups = todo.followups;
+}
+
+/// What was placed, with the stops of what it replaces.
+fn take<'a>(outcome: &mut Outcome, placed: impl IntoIterator<Item = (&'a Want, Placed)>) {
+    for (want, placed) in placed {
+        let Placed::Yes(allocation) = placed else { continue };
+        if let Some(old) = replaced(want) {
+            outcome.plan.stops.push(reconcile::stop(old, description::UPDATING).stop);
+        }
+        outcome.plan.placements.push(*allocation);
+    }
+}
+
+/// The last of an outcome: what was not placed.
+fn account(request: &Request<'_>, outcome: &mut Outcome, placer: Placer<'_>, stream: &mut Stream) {
+    outcome.followups.extend(blocked(request, &placer, stream));
+    outcome.queued = queued(request.job.as_ref(), &placer);
+    outcome.failed = placer.failed.into_iter().map(|(group, metric)| (group, Arc::new(metric))).collect();
+}
+
 /// Those of the wants whose old allocation leaves only for a new one.
-fn replaced(want: &Want) -> Option<&Arc<drover_model::allocation::Allocation>> {
+fn replaced(want: &Want) -> Option<&Arc<Allocation>> {
     want.previous.as_ref().filter(|_| want.replaces)
 }

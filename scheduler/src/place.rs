@@ -8,6 +8,7 @@ use drover_model::{
     ids::{DeploymentId, Name, NodeId},
     job::{Job, TaskGroup},
     json::Map,
+    node::Node,
     resources::Amounts,
     time::UnixNanos,
 };
@@ -15,6 +16,7 @@ use drover_model::{
 use crate::{
     Config, Inputs, Snapshot,
     feasible::Requirements,
+    fit::Misfit,
     inputs::Stream,
     place::{
         ask::Ask,
@@ -124,17 +126,61 @@ impl<'s> Placer<'s> {
         placed
     }
 
+    /// The rows that suit a group, whatever runs there.
+    pub(crate) fn feasible(&self, job: &Job, group: &TaskGroup) -> Vec<Row> {
+        let (ask, requirements) = (Ask::new(group, self.config.memory_oversubscription), Requirements::new(job, group));
+        let by_class: Vec<_> = self.fleet.classes().map(|node| requirements.refused_by_class(node).is_none()).collect();
+        let suits = |row: &Row| {
+            let node = self.fleet.node(*row);
+            by_class[self.fleet.class_of(*row)] && requirements.refused_by_node(node).is_none() && ask.refused_by(node).is_none()
+        };
+        (0..self.fleet.len()).filter(suits).collect()
+    }
+
+    pub(crate) fn node(&self, row: Row) -> &'s Arc<Node> {
+        self.fleet.node(row)
+    }
+
+    pub(crate) fn row(&self, id: NodeId) -> Option<Row> {
+        self.fleet.row(id)
+    }
+
+    /// Places each want on its own row or not at all. All are of one group. The answer has one entry for each want.
+    pub(crate) fn place_each(&mut self, job: &Arc<Job>, group: &TaskGroup, wants: &[(Row, Want)]) -> Vec<Placed> {
+        let (ask, requirements) = (Ask::new(group, self.config.memory_oversubscription), Requirements::new(job, group));
+        let mut search = self.search(job, group, &ask, &requirements);
+        let survey = Arc::new(metric::survey(&search, &self.fleet, job));
+        let mut placed = Vec::with_capacity(wants.len());
+        for (row, want) in wants {
+            let replaced = want.previous.as_ref().filter(|_| want.replaces);
+            if let Some(old) = replaced {
+                self.give_up(&mut search, old);
+            }
+            let pick = search.admits(&self.fleet, *row).then(|| Pick { row: *row, parts: search.parts(&self.fleet, *row) });
+            match pick.and_then(|pick| self.take(&mut search, want, pick, &survey, &[]).ok()) {
+                Some(allocation) => placed.push(Placed::Yes(Box::new(allocation))),
+                None => {
+                    self.note_failure(&search, want, job, Some(*row));
+                    if let Some(old) = replaced {
+                        self.take_back(&mut search, old);
+                    }
+                    placed.push(Placed::No);
+                }
+            }
+        }
+        placed
+    }
+
+    fn search<'a>(&mut self, job: &'a Job, group: &'a TaskGroup, ask: &'a Ask<'a>, requirements: &'a Requirements<'a>) -> Search<'a> {
+        let seed = self.stream.number();
+        let context = Context { snapshot: self.snapshot, fleet: &self.fleet, live: &self.live, algorithm: self.config.algorithm, seed };
+        Search::new(context, job, group, ask, requirements)
+    }
+
     fn place_run(&mut self, job: &Arc<Job>, group: &TaskGroup, wants: &[Want], placed: &mut Vec<Placed>) {
         let ask = Ask::new(group, self.config.memory_oversubscription);
         let requirements = Requirements::new(job, group);
-        let context = Context {
-            snapshot: self.snapshot,
-            fleet: &self.fleet,
-            live: &self.live,
-            algorithm: self.config.algorithm,
-            seed: self.stream.number(),
-        };
-        let mut search = Search::new(context, job, group, &ask, &requirements);
+        let mut search = self.search(job, group, &ask, &requirements);
         let survey = Arc::new(metric::survey(&search, &self.fleet, job));
         for (index, want) in wants.iter().enumerate() {
             let replaced = want.previous.as_ref().filter(|_| want.replaces);
@@ -145,7 +191,7 @@ impl<'s> Placer<'s> {
             match self.place_one(&mut search, want, &survey, detailed) {
                 Some(allocation) => placed.push(Placed::Yes(Box::new(allocation))),
                 None => {
-                    self.note_failure(&search, want, job);
+                    self.note_failure(&search, want, job, None);
                     if let Some(old) = replaced {
                         self.take_back(&mut search, old);
                     }
@@ -180,23 +226,29 @@ impl<'s> Placer<'s> {
         let best = if detailed { search.best(&self.fleet, metric::SHOWN_NODES) } else { Vec::new() };
         loop {
             let pick = search.pick(&self.fleet, &penalized, preferred)?;
-            let node = self.fleet.node(pick.row);
-            let salt = self.stream.number();
-            let resources = match search.ask.assign(node, self.fleet.exclusive(pick.row), salt) {
-                Ok(resources) => resources,
-                Err(misfit) => {
-                    search.exclude(pick.row, misfit);
-                    continue;
-                }
-            };
-            let scores = metric::scores(&self.fleet, pick, &best);
-            let metrics = Arc::new(AllocMetric { score_meta_data: scores, ..(**survey).clone() });
-            let plain = search.ask.is_plain();
-            let amounts = if plain { *search.ask.amounts() } else { resources.amounts() };
-            let allocation = Allocation { resources, metrics, ..self.allocation(want, pick) };
-            self.settle(search, pick.row, &allocation, amounts);
-            return Some(allocation);
+            match self.take(search, want, pick, survey, &best) {
+                Ok(allocation) => return Some(allocation),
+                Err(misfit) => search.exclude(pick.row, misfit),
+            }
         }
+    }
+
+    /// Makes an allocation on a node that has room, unless ports or devices turn out to be used up.
+    fn take(
+        &mut self,
+        search: &mut Search<'_>,
+        want: &Want,
+        pick: Pick,
+        survey: &AllocMetric,
+        best: &[Pick],
+    ) -> Result<Allocation, Misfit> {
+        let node = self.fleet.node(pick.row);
+        let resources = search.ask.assign(node, self.fleet.exclusive(pick.row), self.stream.number())?;
+        let metrics = Arc::new(AllocMetric { score_meta_data: metric::scores(&self.fleet, pick, best), ..survey.clone() });
+        let amounts = if search.ask.is_plain() { *search.ask.amounts() } else { resources.amounts() };
+        let allocation = Allocation { resources, metrics, ..self.allocation(want, pick) };
+        self.settle(search, pick.row, &allocation, amounts);
+        Ok(allocation)
     }
 
     fn settle(&mut self, search: &mut Search<'_>, row: Row, allocation: &Allocation, amounts: Amounts) {
@@ -246,13 +298,15 @@ impl<'s> Placer<'s> {
         }
     }
 
-    fn note_failure(&mut self, search: &Search<'_>, want: &Want, job: &Job) {
+    /// `row` is where it had to be placed; none if it could have been anywhere.
+    fn note_failure(&mut self, search: &Search<'_>, want: &Want, job: &Job, row: Option<Row>) {
         *self.queued.entry(want.group.clone()).or_default() += 1;
         if let Some(metric) = self.failed.get_mut(&want.group) {
             metric::coalesce(metric);
             return;
         }
-        self.failed.insert(want.group.clone(), metric::failure(search, &self.fleet, job));
+        let rows = row.map_or(0..self.fleet.len(), |row| row..row + 1);
+        self.failed.insert(want.group.clone(), metric::failure(search, &self.fleet, job, rows));
         self.escaped |= search.requirements.escape_class();
         for node in self.fleet.classes() {
             let eligible = search.requirements.refused_by_class(node).is_none();

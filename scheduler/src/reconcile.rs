@@ -21,6 +21,7 @@ mod change;
 mod followup;
 mod group;
 mod names;
+pub(crate) mod per_node;
 mod reconnect;
 mod reschedule;
 mod rollout;
@@ -81,7 +82,7 @@ pub(crate) fn reconcile(case: Case<'_>, stream: &mut Stream) -> Reconciled {
     out
 }
 
-fn stop_all(case: Case<'_>, group: &Name, allocations: &[Arc<Allocation>], out: &mut Reconciled) {
+pub(crate) fn stop_all(case: Case<'_>, group: &Name, allocations: &[Arc<Allocation>], out: &mut Reconciled) {
     let mut desired = DesiredUpdates::default();
     for allocation in allocations.iter().filter(|allocation| !allocation.is_server_terminal()) {
         let standing = standing::without_group(case, allocation);

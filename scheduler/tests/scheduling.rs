@@ -3,6 +3,7 @@
 mod scheduling {
     pub(crate) mod support;
 
+    mod every_node;
     mod placement;
     mod properties;
     mod rescheduling;

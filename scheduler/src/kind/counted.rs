@@ -1,17 +1,12 @@
 //! Service and batch jobs: so many allocations of each group, anywhere.
 
-use std::sync::Arc;
+use drover_model::plan::Outcome;
 
-use drover_model::{
-    allocation::description,
-    plan::{Outcome, PlanAnnotations},
-};
-
-use super::{JobScheduler, Request, blocked, queued, replaced};
+use super::{JobScheduler, Request, account, carry_over, replaced, take};
 use crate::{
     inputs::Stream,
-    place::{Placed, Placer, Want},
-    reconcile::{self, Case, Reconciled, reconcile},
+    place::{Placer, Want},
+    reconcile::{Case, reconcile},
 };
 
 pub(crate) struct Counted;
@@ -21,8 +16,7 @@ impl JobScheduler for Counted {
         let Request { snapshot, evaluation, ref job, inputs } = request;
         let mut stream = Stream::new(inputs, evaluation);
         let mut todo = reconcile(Case { snapshot, evaluation, job: job.as_ref(), now: inputs.now }, &mut stream);
-        let mut outcome = Outcome::default();
-        outcome.plan = request.plan();
+        let mut outcome = Outcome { plan: request.plan(), ..Outcome::default() };
         let Some(job) = job else {
             carry_over(&mut outcome, todo);
             return outcome;
@@ -33,34 +27,12 @@ impl JobScheduler for Counted {
         let wants = std::mem::take(&mut todo.wants);
         let placed = placer.place(&wants);
         carry_over(&mut outcome, todo);
-        take(&mut outcome, &wants, placed);
+        take(&mut outcome, wants.iter().zip(placed));
         if job.all_at_once && !placer.failed.is_empty() {
             take_nothing(&mut outcome, &wants, &mut placer);
         }
-        outcome.followups.extend(blocked(&request, &placer, &mut stream));
-        outcome.queued = queued(Some(job), &placer);
-        outcome.failed = placer.failed.into_iter().map(|(group, metric)| (group, Arc::new(metric))).collect();
+        account(&request, &mut outcome, placer, &mut stream);
         outcome
-    }
-}
-
-fn carry_over(outcome: &mut Outcome, todo: Reconciled) {
-    let plan = &mut outcome.plan;
-    plan.stops = todo.stops.into_iter().map(|stopped| stopped.stop).collect();
-    plan.updates = todo.updates;
-    plan.deployment = todo.deployment;
-    plan.deployment_updates = todo.deployment_updates;
-    plan.annotations = Some(PlanAnnotations { desired_updates: todo.desired, ..PlanAnnotations::default() });
-    outcome.followups = todo.followups;
-}
-
-fn take(outcome: &mut Outcome, wants: &[Want], placed: Vec<Placed>) {
-    for (want, placed) in wants.iter().zip(placed) {
-        let Placed::Yes(allocation) = placed else { continue };
-        if let Some(old) = replaced(want) {
-            outcome.plan.stops.push(reconcile::stop(old, description::UPDATING).stop);
-        }
-        outcome.plan.placements.push(*allocation);
     }
 }
 

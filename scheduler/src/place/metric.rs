@@ -10,7 +10,7 @@ use drover_model::{
 };
 
 use super::{
-    fleet::Fleet,
+    fleet::{Fleet, Row},
     search::{Pick, Search, refusal},
 };
 use crate::{feasible::reason, fit::Misfit};
@@ -48,11 +48,11 @@ fn count(counts: &mut Map<u32>, key: &str) {
     }
 }
 
-/// The same with what nodes lack at this moment: for one that could not be placed.
-pub(crate) fn failure(search: &Search<'_>, fleet: &Fleet<'_>, job: &Job) -> AllocMetric {
+/// The same with what nodes lack at this moment: for one that could not be placed on any of `rows`.
+pub(crate) fn failure(search: &Search<'_>, fleet: &Fleet<'_>, job: &Job, rows: impl Iterator<Item = Row>) -> AllocMetric {
     let mut metric = survey(search, fleet, job);
     let mut lacking = Vec::new();
-    for row in (0..fleet.len()).filter(|row| search.is_feasible(*row)) {
+    for row in rows.filter(|row| search.is_feasible(*row)) {
         let node = fleet.node(row);
         if search.shares_host(row) {
             filtered(&mut metric, node, reason::DISTINCT_HOSTS);

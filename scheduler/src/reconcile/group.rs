@@ -8,7 +8,7 @@ use drover_model::{
     evaluation::Trigger,
     job::{Job, TaskGroup, UpdateStrategy},
     plan::DesiredUpdates,
-    time::Rfc3339,
+    time::{Rfc3339, UnixNanos},
 };
 
 use super::{
@@ -92,6 +92,28 @@ pub(super) fn plan(subject: Subject<'_>, rollout: &mut Rollout, stream: &mut Str
     let desired = work.desired;
     out.desired.insert(group.name.clone(), desired);
     settled
+}
+
+/// The allocation is unknown from now on; where that is tolerated for a time only, an evaluation follows.
+pub(super) fn note_unknown(
+    case: Case<'_>,
+    allocation: &Arc<Allocation>,
+    until: Option<UnixNanos>,
+    stream: &mut Stream,
+    out: &mut Reconciled,
+) {
+    let mut update = Allocation::clone(allocation);
+    update.client_status = ClientStatus::Unknown;
+    update.client_description = description::UNKNOWN.into();
+    let value = ClientStatus::Unknown.as_str().to_owned();
+    update.alloc_states.push(AllocState { field: STATUS_FIELD.to_owned(), value, time: Rfc3339(case.now) });
+    if let Some(until) = until {
+        let reason = Reason { trigger: Trigger::MaxDisconnectTimeout, description: followup::DELAYED_DISCONNECT };
+        let moments = vec![(until, Arc::clone(allocation))];
+        let assigned = followup::schedule(case, moments, &reason, stream, &mut out.followups);
+        update.followup_eval_id = assigned.first().map(|(id, _)| *id);
+    }
+    out.updates.push(update);
 }
 
 impl Work<'_, '_> {
@@ -183,18 +205,7 @@ impl Work<'_, '_> {
     fn disconnect(&mut self, member: &Member) {
         let Standing::Disconnects { until } = member.standing else { return };
         self.desired.disconnect += 1;
-        let mut update = Allocation::clone(&member.allocation);
-        update.client_status = ClientStatus::Unknown;
-        update.client_description = description::UNKNOWN.into();
-        let value = ClientStatus::Unknown.as_str().to_owned();
-        update.alloc_states.push(AllocState { field: STATUS_FIELD.to_owned(), value, time: Rfc3339(self.case.now) });
-        if let Some(until) = until {
-            let reason = Reason { trigger: Trigger::MaxDisconnectTimeout, description: followup::DELAYED_DISCONNECT };
-            let moments = vec![(until, Arc::clone(&member.allocation))];
-            let assigned = followup::schedule(self.case, moments, &reason, self.stream, &mut self.out.followups);
-            update.followup_eval_id = assigned.first().map(|(id, _)| *id);
-        }
-        self.out.updates.push(update);
+        note_unknown(self.case, &member.allocation, until, self.stream, self.out);
     }
 
     fn replace(&mut self, old: &Arc<Allocation>, canary: bool, tracker: Option<RescheduleTracker>) {

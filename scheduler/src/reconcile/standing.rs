@@ -101,7 +101,7 @@ pub(super) fn without_group(case: Case<'_>, allocation: &Allocation) -> Standing
     }
 }
 
-fn on_its_node(case: Case<'_>, group: Option<&TaskGroup>, allocation: &Allocation) -> Standing {
+pub(super) fn on_its_node(case: Case<'_>, group: Option<&TaskGroup>, allocation: &Allocation) -> Standing {
     let Some(node) = case.snapshot.node(allocation.node_id) else { return Standing::Lost };
     let unreachable = match node.status {
         NodeStatus::Down => true,
