@@ -15,7 +15,7 @@ pub const PARSE_DEPTH: usize = 100;
 /// Nested blocks, pipelines and template calls while rendering. A thread's stack is what it protects.
 pub const RENDER_DEPTH: usize = 200;
 /// Steps (nodes visited) of one pass over one template.
-pub const RENDER_STEPS: u64 = 20_000_000;
+pub const RENDER_STEPS: u64 = 10_000_000;
 /// Nesting of a JSON or YAML document.
 pub const DOCUMENT_DEPTH: usize = 128;
 /// A compiled regular expression.

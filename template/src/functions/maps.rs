@@ -7,6 +7,7 @@ use crate::go::format;
 use crate::go::function::{Answer, Fault, Function, Type, text};
 use crate::go::quote;
 use crate::go::value::{Key, List, ListType, MapType, Value};
+use crate::limits::DOCUMENT_DEPTH;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("byKey", &[Type::KeyPairs], by_key),
@@ -182,28 +183,25 @@ fn built(branches: BTreeMap<Key, Branch>) -> Value {
 fn merge(arguments: &[Value], overrides: bool) -> Answer {
     let target = arguments[0].deep_copy();
     for source in &arguments[1..] {
-        merge_into(&target, source, overrides);
+        merge_into(&target, source, overrides, 0)?;
     }
     Ok(target)
 }
 
 /// Maps merge into maps. Of two other values the target's counts unless it is empty, or the source's if it overrides.
-pub(super) fn merge_into(target: &Value, source: &Value, overrides: bool) {
-    let (Value::Map(target), Value::Map(source)) = (target, source) else { return };
+pub(super) fn merge_into(target: &Value, source: &Value, overrides: bool, depth: usize) -> Result<(), Fault> {
+    let (Value::Map(target), Value::Map(source)) = (target, source) else { return Ok(()) };
+    if depth > DOCUMENT_DEPTH {
+        return Err(Fault::Limit(format!("maps nested more than {DOCUMENT_DEPTH} deep")));
+    }
     for (key, value) in source.snapshot() {
-        let present = target.get(&key);
-        match (&present, &value) {
-            (Some(Value::Map(_)), Value::Map(_)) => {
-                if let Some(present) = &present {
-                    merge_into(present, &value, overrides);
-                }
-            }
+        match (target.get(&key), &value) {
+            (Some(present @ Value::Map(_)), Value::Map(_)) => merge_into(&present, &value, overrides, depth + 1)?,
             (Some(present), _) if present.truth() && !(overrides && value.truth()) => {}
-            _ => {
-                target.entries.borrow_mut().insert(key, value.deep_copy());
-            }
+            _ => target.insert(key, value.deep_copy())?,
         }
     }
+    Ok(())
 }
 
 /// `loop N` and `loop FROM TO`, half open.

@@ -51,9 +51,8 @@ fn call(context: &mut Context<'_>, name: &str, arguments: &[Value]) -> Answer {
             let map = context.scratch.entry(key.clone()).or_insert_with(|| Value::any_map(BTreeMap::new()));
             let Value::Map(map) = map else { return Err(no_map(&key)) };
             let entry = Key::from(&*text(&arguments[1]));
-            let mut entries = map.entries.borrow_mut();
-            if name == "MapSet" || !entries.contains_key(&entry) {
-                entries.insert(entry, arguments[2].clone());
+            if name == "MapSet" || map.get(&entry).is_none() {
+                map.insert(entry, arguments[2].clone())?;
             }
             nothing
         }

@@ -254,7 +254,7 @@ fn redact(text: &str, context: &Context<'_>) -> String {
     let mut secrets = BTreeSet::new();
     for dependency in context.used.iter().filter(|dependency| dependency.is_secret()) {
         match context.pass.view.get(dependency).map(|data| &**data) {
-            Some(Data::Secret(Some(secret))) => secret.data.values().for_each(|value| collect(value, &mut secrets)),
+            Some(Data::Secret(Some(secret))) => secret.data.values().for_each(|value| collect(value, 1, &mut secrets)),
             Some(Data::Variable(Some(variable))) => secrets.extend(variable.items.values().cloned()),
             Some(Data::Certificate(certificate)) => {
                 secrets.insert(certificate.key.clone());
@@ -290,19 +290,23 @@ fn replace_all(text: &str, secrets: &[String]) -> String {
     out
 }
 
-fn collect(value: &serde_json::Value, secrets: &mut BTreeSet<String>) {
+/// A shorter text deep inside a secret would blot out half of every message and protect nothing.
+const SHORTEST_NESTED: usize = 3;
+
+/// All texts and numbers of at least `shortest` bytes.
+fn collect(value: &serde_json::Value, shortest: usize, secrets: &mut BTreeSet<String>) {
     match value {
-        serde_json::Value::String(text) => {
+        serde_json::Value::String(text) if text.len() >= shortest => {
             secrets.insert(text.clone());
             // A secret is also hidden in its quoted form.
             let quoted = super::quote::quote(text.as_bytes());
             secrets.insert(quoted[1..quoted.len() - 1].to_owned());
         }
-        serde_json::Value::Number(number) => {
+        serde_json::Value::Number(number) if number.to_string().len() >= shortest => {
             secrets.insert(number.to_string());
         }
-        serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, secrets)),
-        serde_json::Value::Object(entries) => entries.values().for_each(|item| collect(item, secrets)),
-        serde_json::Value::Null | serde_json::Value::Bool(_) => {}
+        serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, SHORTEST_NESTED, secrets)),
+        serde_json::Value::Object(entries) => entries.values().for_each(|item| collect(item, SHORTEST_NESTED, secrets)),
+        _ => {}
     }
 }

@@ -5,6 +5,7 @@ use super::float;
 use super::function::Fault;
 use super::quote;
 use super::value::{Key, ListType, Text, Value};
+use crate::limits::{DOCUMENT_DEPTH, OUTPUT_BYTES};
 
 mod integer;
 mod printer;
@@ -19,8 +20,20 @@ pub(crate) fn print(out: &mut Vec<u8>, value: &Value) {
     }
 }
 
-/// As `%v`.
+/// As `%v`. Too deep parts become `...`; what is longer than any output may be is cut, and refused by whoever asked.
 pub(crate) fn display(out: &mut Vec<u8>, value: &Value) {
+    display_at(out, value, 0);
+}
+
+fn display_at(out: &mut Vec<u8>, value: &Value, depth: usize) {
+    if depth > DOCUMENT_DEPTH {
+        out.extend_from_slice(b"...");
+        return;
+    }
+    if out.len() > OUTPUT_BYTES {
+        return;
+    }
+    let display = |out: &mut Vec<u8>, value: &Value| display_at(out, value, depth + 1);
     match value {
         Value::Nil | Value::NilPointer(_) => out.extend_from_slice(b"<nil>"),
         Value::Bool(value) => out.extend_from_slice(value.to_string().as_bytes()),
@@ -289,7 +302,11 @@ impl Directives<'_> {
 }
 
 /// As `%#v`: Go syntax.
-fn go_syntax(out: &mut Vec<u8>, value: &Value) {
+fn go_syntax(out: &mut Vec<u8>, value: &Value, depth: usize) {
+    if depth > DOCUMENT_DEPTH || out.len() > OUTPUT_BYTES {
+        out.extend_from_slice(b"...");
+        return;
+    }
     match value {
         Value::Nil => out.extend_from_slice(b"<nil>"),
         Value::NilPointer(name) => out.extend_from_slice(format!("({name})(nil)").as_bytes()),
@@ -298,16 +315,16 @@ fn go_syntax(out: &mut Vec<u8>, value: &Value) {
         Value::List(list) => {
             out.extend_from_slice(list.of.name().as_bytes());
             out.push(b'{');
-            separated(out, &list.items, |out, item| nested_go_syntax(out, item, list.of == ListType::Any));
+            separated(out, &list.items, |out, item| nested_go_syntax(out, item, list.of == ListType::Any, depth + 1));
             out.push(b'}');
         }
         Value::Map(map) => {
             out.extend_from_slice(map.of.name().as_bytes());
             out.push(b'{');
             separated(out, &map.snapshot(), |out, (key, value): &(Key, Value)| {
-                go_syntax(out, &key.value());
+                go_syntax(out, &key.value(), depth + 1);
                 out.push(b':');
-                nested_go_syntax(out, value, true);
+                nested_go_syntax(out, value, true, depth + 1);
             });
             out.push(b'}');
         }
@@ -318,7 +335,7 @@ fn go_syntax(out: &mut Vec<u8>, value: &Value) {
             separated(out, &object.fields(), |out, (name, value): &(&str, Value)| {
                 out.extend_from_slice(name.as_bytes());
                 out.push(b':');
-                go_syntax(out, value);
+                go_syntax(out, value, depth + 1);
             });
             out.push(b'}');
         }
@@ -326,10 +343,10 @@ fn go_syntax(out: &mut Vec<u8>, value: &Value) {
     }
 }
 
-fn nested_go_syntax(out: &mut Vec<u8>, value: &Value, is_interface: bool) {
+fn nested_go_syntax(out: &mut Vec<u8>, value: &Value, is_interface: bool, depth: usize) {
     match value {
         Value::Nil if is_interface => out.extend_from_slice(b"interface {}(nil)"),
-        other => go_syntax(out, other),
+        other => go_syntax(out, other, depth),
     }
 }
 

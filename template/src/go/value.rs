@@ -3,64 +3,15 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::rc::Rc;
-use std::sync::Arc;
 
+use super::function::Fault;
 use super::object::Object;
 
-/// A string: bytes, usually UTF-8. Data from outside may be binary, and `base64Decode` of a keystore must reach the file unharmed.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Text(Arc<[u8]>);
+mod deep;
+mod text;
 
-impl Text {
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// As text; bytes that are none become the replacement character.
-    pub(crate) fn to_str(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl From<&str> for Text {
-    fn from(text: &str) -> Self {
-        Self(text.as_bytes().into())
-    }
-}
-
-impl From<&[u8]> for Text {
-    fn from(bytes: &[u8]) -> Self {
-        Self(bytes.into())
-    }
-}
-
-impl From<String> for Text {
-    fn from(text: String) -> Self {
-        Self(text.into_bytes().into())
-    }
-}
-
-impl From<Vec<u8>> for Text {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes.into())
-    }
-}
-
-impl fmt::Debug for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Text({} bytes)", self.len())
-    }
-}
+pub(crate) use text::Text;
 
 /// Which signed integer type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,6 +185,15 @@ impl Map {
         }
     }
 
+    /// Puts a value in place. A map cannot come to hold itself.
+    pub(crate) fn insert(self: &Rc<Self>, key: Key, value: Value) -> Result<(), Fault> {
+        if value.holds(self) {
+            return Err("a map cannot be put into itself".into());
+        }
+        self.entries.borrow_mut().insert(key, value);
+        Ok(())
+    }
+
     /// The entries as they are now, so that a template may change the map while it ranges over it.
     pub(crate) fn snapshot(&self) -> Vec<(Key, Value)> {
         self.entries.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
@@ -374,41 +334,6 @@ impl Value {
             Self::Map(map) => Some(map.clone()),
             Self::Object(object) => object.as_map(),
             _ => None,
-        }
-    }
-
-    /// Equality of all that is inside, types included.
-    pub(crate) fn deep_equal(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Nil, Self::Nil) => true,
-            (Self::NilPointer(a), Self::NilPointer(b)) => a == b,
-            (Self::Bool(a), Self::Bool(b)) => a == b,
-            (Self::Int(a, x), Self::Int(b, y)) => a == b && x == y,
-            (Self::Uint(a, x), Self::Uint(b, y)) => a == b && x == y,
-            (Self::Float(a), Self::Float(b)) => a == b,
-            (Self::Complex(a, x), Self::Complex(b, y)) => a == b && x == y,
-            (Self::Str(a), Self::Str(b)) | (Self::Number(a), Self::Number(b)) => a == b,
-            (Self::List(a), Self::List(b)) => {
-                a.of == b.of && a.items.len() == b.items.len() && a.items.iter().zip(&b.items).all(|(a, b)| a.deep_equal(b))
-            }
-            (Self::Map(a), Self::Map(b)) => {
-                let (x, y) = (a.snapshot(), b.snapshot());
-                a.of == b.of && x.len() == y.len() && x.iter().zip(&y).all(|(a, b)| a.0 == b.0 && a.1.deep_equal(&b.1))
-            }
-            (Self::Object(a), Self::Object(b)) => {
-                let (x, y) = (a.fields(), b.fields());
-                a.type_name() == b.type_name() && x.len() == y.len() && x.iter().zip(&y).all(|(a, b)| a.1.deep_equal(&b.1))
-            }
-            _ => false,
-        }
-    }
-
-    /// A copy that shares no map with this one.
-    pub(crate) fn deep_copy(&self) -> Self {
-        match self {
-            Self::List(list) => Self::list(list.of, list.items.iter().map(Self::deep_copy).collect()),
-            Self::Map(map) => Self::map(map.of, map.snapshot().into_iter().map(|(key, value)| (key, value.deep_copy())).collect()),
-            other => other.clone(),
         }
     }
 }

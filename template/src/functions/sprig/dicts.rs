@@ -22,7 +22,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("sprig_set", &[DICT, STR, ANY], |_, arguments| {
         if let Value::Map(map) = &arguments[0] {
-            map.entries.borrow_mut().insert(Key::from(&*text(&arguments[1])), arguments[2].clone());
+            map.insert(Key::from(&*text(&arguments[1])), arguments[2].clone())?;
         }
         Ok(arguments[0].clone())
     }),
@@ -69,7 +69,7 @@ fn chosen(arguments: &[Value], wanted: bool) -> Answer {
 /// Changes the first map, as its users expect.
 fn merge(arguments: &[Value], overrides: bool) -> Answer {
     for source in &arguments[1..] {
-        merge_into(&arguments[0], source, overrides);
+        merge_into(&arguments[0], source, overrides, 0)?;
     }
     Ok(arguments[0].clone())
 }

@@ -5,6 +5,7 @@ use crate::go::format;
 use crate::go::function::{Function, Type, text};
 use crate::go::quote;
 use crate::go::value::{Text, Value};
+use crate::limits::{DOCUMENT_DEPTH, VALUE_BYTES};
 
 const ANY: Type = Type::Any;
 
@@ -23,6 +24,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn dump(out: &mut String, value: &Value, depth: usize) {
+    if depth > DOCUMENT_DEPTH || out.len() > VALUE_BYTES {
+        out.push_str("<max depth reached>");
+        return;
+    }
     let pointer = |object: &dyn crate::go::object::Object| object.type_name().starts_with('*');
     match value {
         Value::Nil => out.push_str("(interface {}) <nil>"),

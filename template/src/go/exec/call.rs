@@ -1,6 +1,7 @@
 //! Function calls: the number of arguments, their types, the special ones.
 
 use super::super::ast::{Callee, Expression, ExpressionKind, Place};
+use super::super::context::{check_bytes, check_items};
 use super::super::function::{Fault, Function, Special, Type, text};
 use super::super::quote;
 use super::super::value::Value;
@@ -28,7 +29,8 @@ impl<'t> Executor<'t, '_> {
         if function.special == Some(Special::ExecuteTemplate) {
             return self.execute_template(&arguments, place);
         }
-        (function.body)(&mut self.context, &arguments).map_err(|fault| {
+        let answer = (function.body)(&mut self.context, &arguments).and_then(within_limits);
+        answer.map_err(|fault| {
             self.at = Some(place);
             self.fault(&callee.name, &fault)
         })
@@ -127,4 +129,14 @@ impl<'t> Executor<'t, '_> {
 /// The type of the parameter at an index.
 fn parameter(function: &Function, index: usize) -> Type {
     function.parameters.get(index).copied().or(function.rest).unwrap_or(Type::Any)
+}
+
+/// A function may check before it builds something large; what it gives is checked in any case.
+fn within_limits(value: Value) -> Result<Value, Fault> {
+    match &value {
+        Value::Str(text) => check_bytes(text.len())?,
+        Value::List(list) => check_items(list.items.len())?,
+        _ => {}
+    }
+    Ok(value)
 }

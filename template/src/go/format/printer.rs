@@ -3,6 +3,7 @@
 use super::super::value::{Text, Value};
 use super::super::{float, quote};
 use super::{complex, display, go_syntax, integer};
+use crate::limits::{DOCUMENT_DEPTH, OUTPUT_BYTES};
 
 /// What stands between `%` and the verb.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,14 +28,18 @@ impl Printer<'_> {
             'T' => self.pad(value.type_name().as_bytes()),
             'v' if self.flags.sharp => {
                 let mut text = Vec::new();
-                go_syntax(&mut text, value);
+                go_syntax(&mut text, value, 0);
                 self.pad(&text);
             }
-            _ => self.value(value, verb),
+            _ => self.value(value, verb, 0),
         }
     }
 
-    fn value(&mut self, value: &Value, verb: char) {
+    fn value(&mut self, value: &Value, verb: char, depth: usize) {
+        if depth > DOCUMENT_DEPTH || self.out.len() > OUTPUT_BYTES {
+            self.out.extend_from_slice(b"...");
+            return;
+        }
         match value {
             Value::Nil | Value::NilPointer(_) if verb == 'v' => self.pad(b"<nil>"),
             Value::Nil => self.pad_plain(&format!("%!{verb}(<nil>)")),
@@ -53,7 +58,7 @@ impl Printer<'_> {
                 self.out.push(b'[');
                 for (index, item) in list.items.iter().enumerate() {
                     self.separate(index);
-                    self.value(item, verb);
+                    self.value(item, verb, depth + 1);
                 }
                 self.out.push(b']');
             }
@@ -61,9 +66,9 @@ impl Printer<'_> {
                 self.out.extend_from_slice(b"map[");
                 for (index, (key, item)) in map.snapshot().iter().enumerate() {
                     self.separate(index);
-                    self.value(&key.value(), verb);
+                    self.value(&key.value(), verb, depth + 1);
                     self.out.push(b':');
-                    self.value(item, verb);
+                    self.value(item, verb, depth + 1);
                 }
                 self.out.push(b']');
             }
@@ -76,7 +81,7 @@ impl Printer<'_> {
                         self.out.extend_from_slice(name.as_bytes());
                         self.out.push(b':');
                     }
-                    self.value(item, verb);
+                    self.value(item, verb, depth + 1);
                 }
                 self.out.push(b'}');
             }
