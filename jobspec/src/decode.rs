@@ -9,6 +9,7 @@ use hcl_edit::{
 use serde_json::Value as Json;
 
 use crate::{
+    diagnostic::MUST_BE_KNOWN,
     eval::{Evaluator, Scope},
     schema::{Arity, IGNORED, Kind, Nested, Object, Schema, Shape},
     suggest,
@@ -87,7 +88,7 @@ impl Evaluator<'_> {
         let json = match map.map(|nested| &nested.shape) {
             Some(Shape::TextMap) => self.map_of(&attribute.value, scope, Kind::Text),
             Some(Shape::TextsMap) => self.map_of(&attribute.value, scope, Kind::Texts),
-            Some(Shape::Free) => self.free_value(&attribute.value, scope).filter(Json::is_object),
+            Some(Shape::Free) => self.free_map(&attribute.value, scope),
             Some(Shape::Block(_)) | None => {
                 self.unsupported_argument(span(&attribute.key), name, schema);
                 return;
@@ -193,7 +194,7 @@ impl Evaluator<'_> {
 
     /// An argument of one of the simple types; `None` when it is null or wrong.
     fn convert(&self, expr: &Expression, kind: Kind, scope: &Scope) -> Option<Json> {
-        let value = self.evaluate(expr, scope);
+        let value = self.affordable(self.evaluate(expr, scope), expr);
         if matches!(value, Value::Null) {
             return None;
         }
@@ -227,10 +228,10 @@ impl Evaluator<'_> {
 
     /// `meta = { ... }`.
     fn map_of(&self, expr: &Expression, scope: &Scope, kind: Kind) -> Option<Json> {
-        let value = self.evaluate(expr, scope);
+        let value = self.affordable(self.evaluate(expr, scope), expr);
         let problem = match &value {
             Value::Null => return None,
-            Value::Unknown => "Unsuitable value: value must be known".to_owned(),
+            Value::Unknown => MUST_BE_KNOWN.to_owned(),
             Value::Object(entries) => {
                 let known = entries.iter().filter(|(_, value)| !matches!(value, Value::Null));
                 let converted = known.map(|(key, value)| match to_json(value, kind) {

@@ -79,9 +79,14 @@ pub fn to_api_text(diagnostics: &[Diagnostic]) -> String {
     diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// All problems for a terminal, with an empty line between them.
+/// What the API says of a value whose expression failed, beside what it says of the expression.
+pub(crate) const MUST_BE_KNOWN: &str = "Unsuitable value: value must be known";
+
+/// All problems for a terminal, with an empty line between them; without those that only follow from others.
 pub fn to_terminal_text(diagnostics: &[Diagnostic]) -> String {
-    diagnostics.iter().map(Diagnostic::to_terminal).collect::<Vec<_>>().join("\n")
+    let all_follow = diagnostics.iter().all(|problem| problem.detail == MUST_BE_KNOWN);
+    let shown = diagnostics.iter().filter(|problem| all_follow || problem.detail != MUST_BE_KNOWN);
+    shown.map(Diagnostic::to_terminal).collect::<Vec<_>>().join("\n")
 }
 
 /// A line longer than this is not shown: it helps nobody and may be a whole file.
@@ -135,7 +140,8 @@ impl Source {
 
     pub(crate) fn error(&self, range: ByteRange<usize>, summary: impl Into<String>, detail: impl Into<String>) -> Diagnostic {
         let place = self.place(range);
-        let source_line = self.0.text.lines().nth(place.line - 1).map(str::to_owned);
+        let begin = self.0.line_starts.get(place.line - 1).copied().unwrap_or(0);
+        let source_line = self.slice(begin..self.0.text.len()).lines().next().map(str::to_owned);
         Diagnostic { place: Some(Box::new(place)), summary: summary.into(), detail: detail.into(), source_line, hint: None }
     }
 

@@ -24,7 +24,9 @@ mod template;
 mod traversal;
 
 /// How much work the expressions of one job file may cause, counted in evaluated expressions and produced elements.
-const MAX_WORK: usize = 2_000_000;
+const MAX_WORK: usize = 1_000_000;
+/// How deep values may nest in each other, which is more than a file can write down because locals build on locals.
+const MAX_VALUE_DEPTH: usize = 64;
 /// How many problems of one job file are reported.
 const MAX_DIAGNOSTICS: usize = 100;
 
@@ -82,7 +84,9 @@ impl<'a> Evaluator<'a> {
 
     /// Reports an error and stands in for the value that could not be had.
     pub(crate) fn fail(&self, range: Range<usize>, summary: &str, detail: impl Into<String>) -> Value {
-        self.report(self.source.error(range, summary, detail));
+        if self.diagnostics.borrow().len() < MAX_DIAGNOSTICS {
+            self.report(self.source.error(range, summary, detail));
+        }
         Value::Unknown
     }
 
@@ -118,7 +122,30 @@ impl<'a> Evaluator<'a> {
             return Value::Unknown;
         }
         let value = self.evaluate_kind(expr, scope);
-        if self.spend(value.weight() - 1, span(expr)) { value } else { Value::Unknown }
+        match expr {
+            Expression::Array(_)
+            | Expression::Object(_)
+            | Expression::StringTemplate(_)
+            | Expression::HeredocTemplate(_)
+            | Expression::FuncCall(_)
+            | Expression::ForExpr(_) => self.affordable(value, expr),
+            // The others give back what exists already.
+            _ => value,
+        }
+    }
+
+    /// The value, if there is enough work left to walk through it and it is not nested too deep.
+    pub(crate) fn affordable(&self, value: Value, expr: &Expression) -> Value {
+        let mut left = MAX_WORK.saturating_sub(self.work.get());
+        let before = left;
+        let depth = value.measure(&mut left);
+        if !self.spend(before - left + usize::from(left == 0), span(expr)) {
+            return Value::Unknown;
+        }
+        if depth > MAX_VALUE_DEPTH {
+            return self.fail(span(expr), "Value nested too deep", format!("Values may nest {MAX_VALUE_DEPTH} levels deep."));
+        }
+        value
     }
 
     fn evaluate_kind(&self, expr: &Expression, scope: &Scope) -> Value {

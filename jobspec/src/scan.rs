@@ -6,7 +6,7 @@ use std::{collections::HashMap, ops::Range};
 use crate::diagnostic::{Diagnostic, Source};
 
 /// How deep blocks, brackets and templates may nest in each other.
-pub(crate) const MAX_NESTING: usize = 60;
+pub(crate) const MAX_NESTING: usize = 40;
 
 /// What is open at some point of the text.
 enum Frame {

@@ -178,14 +178,28 @@ impl Value {
         }
     }
 
-    /// How much memory this value stands for, in rough units; children count once each.
-    pub(crate) fn weight(&self) -> usize {
+    /// How much there is to walk through in this value, taken from `left` until that is used up, and how deep it is nested. Values share parts, so
+    /// a small expression can stand for a huge value: everything that walks through one asks here first.
+    pub(crate) fn measure(&self, left: &mut usize) -> usize {
+        /// Bytes of text that count as much as one element.
+        const BYTES: usize = 64;
+        let own = match self {
+            Self::String(text) => 1 + text.len() / BYTES,
+            Self::List(_) | Self::Set(_) | Self::Object(_) | Self::Null | Self::Unknown | Self::Bool(_) | Self::Number(_) => 1,
+        };
+        *left = left.saturating_sub(own);
+        let mut deepest = 0;
+        let mut children = |child: &Value| {
+            if *left > 0 {
+                deepest = deepest.max(1 + child.measure(left));
+            }
+        };
         match self {
-            Self::String(text) => 1 + text.len() / 64,
-            Self::List(items) | Self::Set(items) => 1 + items.len(),
-            Self::Object(entries) => 1 + entries.len(),
-            Self::Null | Self::Unknown | Self::Bool(_) | Self::Number(_) => 1,
+            Self::List(items) | Self::Set(items) => items.iter().for_each(&mut children),
+            Self::Object(entries) => entries.values().for_each(&mut children),
+            Self::String(_) | Self::Null | Self::Unknown | Self::Bool(_) | Self::Number(_) => {}
         }
+        deepest
     }
 
     /// As a string, if it is one or can stand for one.

@@ -38,11 +38,20 @@ impl Evaluator<'_> {
         }
     }
 
+    /// `config = { ... }`; null is as good as nothing.
+    pub(super) fn free_map(&self, expr: &Expression, scope: &Scope) -> Option<Json> {
+        let json = self.free_value(expr, scope)?;
+        if !json.is_object() && !json.is_null() {
+            self.fail(start_span(expr), "Unsuitable value type", "Unsuitable value: map of any single type required");
+        }
+        Some(json).filter(Json::is_object)
+    }
+
     /// Any value; `None` when it could not be had, which has been reported.
     pub(super) fn free_value(&self, expr: &Expression, scope: &Scope) -> Option<Json> {
-        let value = self.evaluate(expr, scope);
+        let value = self.affordable(self.evaluate(expr, scope), expr);
         if value.is_unknown() {
-            self.fail(start_span(expr), "Unsuitable value type", "Unsuitable value: value must be known");
+            self.fail(start_span(expr), "Unsuitable value type", MUST_BE_KNOWN);
             return None;
         }
         Some(value.to_json())

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     functions::{self, Failure},
     syntax::call_span,
+    types::Type,
 };
 
 impl Evaluator<'_> {
@@ -14,6 +15,7 @@ impl Evaluator<'_> {
         match name {
             _ if call.name.is_namespaced() => {}
             "can" => return self.can(call, scope),
+            "convert" => return self.convert_type(call, scope),
             "try" => return self.first_that_works(call, scope),
             _ => {}
         }
@@ -43,13 +45,7 @@ impl Evaluator<'_> {
 
     fn outcome(&self, call: &FuncCall, name: &str, function: &functions::Function, produced: Result<Value, Failure>) -> Value {
         match produced {
-            Ok(value) => {
-                if self.spend(value.weight(), span(call)) {
-                    value
-                } else {
-                    Value::Unknown
-                }
-            }
+            Ok(value) => value,
             Err(Failure::Call(reason)) => {
                 self.fail(call_span(call), "Error in function call", format!("Call to function \"{name}\" failed: {reason}."))
             }
@@ -63,7 +59,8 @@ impl Evaluator<'_> {
 
     /// The arguments, with a final `list...` spread out; `None` when that is no list.
     fn arguments(&self, call: &FuncCall, scope: &Scope) -> Option<Vec<Value>> {
-        let mut values: Vec<Value> = call.args.iter().map(|argument| self.evaluate(argument, scope)).collect();
+        let evaluated = call.args.iter().map(|argument| self.affordable(self.evaluate(argument, scope), argument));
+        let mut values: Vec<Value> = evaluated.collect();
         if call.args.expand_final() {
             let last = values.pop()?;
             match last.elements() {
@@ -88,6 +85,21 @@ impl Evaluator<'_> {
         };
         let (value, problems) = self.quietly(|| self.evaluate(only, scope));
         Value::Bool(problems.is_none() && !value.is_unknown())
+    }
+
+    /// A value as another type, which is written like the type of a variable.
+    fn convert_type(&self, call: &FuncCall, scope: &Scope) -> Value {
+        let mut arguments = call.args.iter();
+        let (Some(expr), Some(kind), None) = (arguments.next(), arguments.next(), arguments.next()) else {
+            return self.fail(call_span(call), "Wrong number of arguments", "Function \"convert\" expects a value and a type.");
+        };
+        let value = self.affordable(self.evaluate(expr, scope), expr);
+        match Type::read(kind) {
+            Err(reason) => self.fail(span(kind), "Invalid type specification", reason),
+            Ok(kind) => kind.convert(&value).unwrap_or_else(|reason| {
+                self.fail(span(expr), "Invalid function argument", format!("Invalid value for \"value\" parameter: {reason}."))
+            }),
+        }
     }
 
     /// The value of the first argument that can be evaluated.

@@ -59,8 +59,8 @@ impl Evaluator<'_> {
     }
 
     pub(super) fn binary(&self, operation: &BinaryOp, scope: &Scope) -> Value {
-        let left = self.evaluate(&operation.lhs_expr, scope);
-        let right = self.evaluate(&operation.rhs_expr, scope);
+        let left = self.affordable(self.evaluate(&operation.lhs_expr, scope), &operation.lhs_expr);
+        let right = self.affordable(self.evaluate(&operation.rhs_expr, scope), &operation.rhs_expr);
         if left.is_unknown() || right.is_unknown() {
             return Value::Unknown;
         }

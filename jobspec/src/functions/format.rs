@@ -6,6 +6,8 @@ use super::*;
 
 /// Widths and precisions beyond this are refused: they only serve to exhaust memory.
 const MAX_WIDTH: usize = 1000;
+/// The longest text that is made.
+const MAX_TEXT_BYTES: usize = 4 << 20;
 
 pub(super) fn format(arguments: Arguments<'_>) -> Outcome {
     let template = arguments.text(0)?;
@@ -89,6 +91,9 @@ fn apply(template: &str, arguments: &[Value]) -> Result<String, Failure> {
         };
         next = at + 1;
         text.push_str(&pad(&verb, one(&verb, argument, at)?, argument));
+        if text.len() > MAX_TEXT_BYTES {
+            return failure(format!("the text would have more than {MAX_TEXT_BYTES} bytes"));
+        }
     }
     if next < arguments.len() && !jumped {
         return failure(format!("too many arguments; only {next} used by format string"));

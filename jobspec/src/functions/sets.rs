@@ -8,7 +8,7 @@ pub(super) const TABLE: &[Function] = &[
     function("setunion", &["first_set"], Some("other_sets"), union),
 ];
 
-/// The largest product of sets.
+/// The largest product of sets, in elements of all its rows.
 const MAX_PRODUCT: usize = 100_000;
 
 fn intersection(_: &Environment<'_>, arguments: Arguments<'_>) -> Outcome {
@@ -37,7 +37,7 @@ fn product(_: &Environment<'_>, arguments: Arguments<'_>) -> Outcome {
     for at in 0..arguments.len() {
         let items = arguments.list(at)?;
         all_sets &= matches!(arguments.value(at)?, Value::Set(_));
-        if rows.len().saturating_mul(items.len()) > MAX_PRODUCT {
+        if rows.len().saturating_mul(items.len()).saturating_mul(at + 1) > MAX_PRODUCT {
             return failure(format!("the product would have more than {MAX_PRODUCT} elements"));
         }
         rows = rows

@@ -22,7 +22,8 @@ pub fn admit(mut spec: JobSpec) -> Result<(Job, Vec<String>), ValidationErrors> 
         return Err(findings.errors);
     }
     prepare(&mut spec);
-    let mut job = typed(&spec).map_err(|error| ValidationErrors { errors: vec![format!("Job has a value that is out of range: {error}")] })?;
+    let mut job =
+        typed(&spec).map_err(|error| ValidationErrors { errors: vec![format!("Job has a value that is out of range: {error}")] })?;
     complete(&mut job);
     implied::constraints(&mut job);
     Ok((job, findings.warnings))

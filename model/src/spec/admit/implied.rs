@@ -57,7 +57,8 @@ fn attribute(product: &str, cluster: &str, key: &str) -> String {
 
 /// The signals that a task may be sent.
 fn signals(task: &Task) -> Vec<String> {
-    let templates = task.templates.iter().filter(|template| template.change_mode == ChangeMode::Signal).map(|template| &template.change_signal);
+    let templates =
+        task.templates.iter().filter(|template| template.change_mode == ChangeMode::Signal).map(|template| &template.change_signal);
     let vault = task.vault.iter().filter(|vault| vault.change_mode == ChangeMode::Signal).map(|vault| &vault.change_signal);
     let kill = Some(&task.kill_signal);
     templates.chain(vault).chain(kill).filter(|signal| !signal.is_empty()).map(|signal| signal.to_uppercase()).collect()

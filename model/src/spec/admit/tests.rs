@@ -100,11 +100,10 @@ fn a_group_implies_the_constraints_of_what_it_uses() {
     json["TaskGroups"][0]["Tasks"][0]["KillSignal"] = json!("SIGINT");
     let (job, warnings) = admit(spec(json)).unwrap();
     let texts: Vec<String> = job.task_groups[0].constraints.iter().map(ToString::to_string).collect();
-    assert_eq!(texts, [
-        "${attr.vault.version} semver >= 0.6.1",
-        "${attr.nomad.service_discovery} = true",
-        "${attr.os.signals} set_contains SIGINT"
-    ]);
+    assert_eq!(
+        texts,
+        ["${attr.vault.version} semver >= 0.6.1", "${attr.nomad.service_discovery} = true", "${attr.os.signals} set_contains SIGINT"]
+    );
     assert_eq!(
         warnings_text(&warnings),
         "1 warning:\n\n* group \"g\" defines services, but neither the group nor any of its tasks have shutdown_delay set"

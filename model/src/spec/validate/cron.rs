@@ -85,7 +85,11 @@ fn item_fits(item: &str, (name, low, high, names): &Field) -> bool {
         "*" => true,
         "?" | "L" | "l" => days,
         "LW" | "lw" | "W" | "w" => *name == "day-of-month",
-        _ if days && range.split_once('#').is_some_and(|(day, nth)| number(day).is_some() && matches!(nth, "1" | "2" | "3" | "4" | "5")) => true,
+        _ if days
+            && range.split_once('#').is_some_and(|(day, nth)| number(day).is_some() && matches!(nth, "1" | "2" | "3" | "4" | "5")) =>
+        {
+            true
+        }
         _ if days && range.ends_with(['L', 'l', 'W', 'w']) && number(&range[..range.len() - 1]).is_some() => true,
         _ => match range.split_once('-') {
             Some((from, to)) => number(from).zip(number(to)).is_some_and(|(from, to)| from <= to),
@@ -100,7 +104,16 @@ mod tests {
 
     #[test]
     fn cron_expressions_are_told_from_other_text() {
-        for fine in ["*/15 * * * *", "@daily", "0 9 * * mon-fri", "0 0 1,15 jan *", "0 0 L * ?", "0 0 * * fri#2", "0 0 12 * * * 2030", "0 0 15W * *"] {
+        for fine in [
+            "*/15 * * * *",
+            "@daily",
+            "0 9 * * mon-fri",
+            "0 0 1,15 jan *",
+            "0 0 L * ?",
+            "0 0 * * fri#2",
+            "0 0 12 * * * 2030",
+            "0 0 15W * *",
+        ] {
             assert_eq!(problem(fine), None, "{fine}");
         }
         for (text, reason) in [

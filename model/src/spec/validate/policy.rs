@@ -13,8 +13,7 @@ pub(super) fn restart(policy: &Restart) -> ValidationErrors {
     if !["delay", "fail"].contains(&mode) {
         errors.push(format!("Unsupported restart mode: {mode:?}"));
     }
-    let (attempts, interval, delay) =
-        (policy.attempts.unwrap_or(0), policy.interval.unwrap_or_default(), policy.delay.unwrap_or_default());
+    let (attempts, interval, delay) = (policy.attempts.unwrap_or(0), policy.interval.unwrap_or_default(), policy.delay.unwrap_or_default());
     in_range("Restart attempts", policy.attempts, 0..=MAX_NUMBER, &mut errors);
     not_negative("Restart delay", policy.delay, &mut errors);
     if attempts == 0 && mode == "delay" {
@@ -25,9 +24,7 @@ pub(super) fn restart(policy: &Restart) -> ValidationErrors {
         errors.push(format!("Interval can not be less than {MIN_RESTART_INTERVAL} (got {interval})"));
     }
     if attempts.saturating_mul(delay.0) > interval.0 {
-        errors.push(format!(
-            "Nomad can't restart the TaskGroup {attempts} times in an interval of {interval} with a delay of {delay}"
-        ));
+        errors.push(format!("Nomad can't restart the TaskGroup {attempts} times in an interval of {interval} with a delay of {delay}"));
     }
     errors
 }

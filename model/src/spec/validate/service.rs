@@ -15,8 +15,12 @@ pub(super) fn of_group(group: &TaskGroup, findings: &mut Findings) {
         }
     }
     duplicates(group.services.iter(), &mut services);
-    let providers: BTreeSet<&str> =
-        group.services.iter().chain(group.tasks.iter().flat_map(|task| task.services.iter())).map(|service| service.provider.as_str()).collect();
+    let providers: BTreeSet<&str> = group
+        .services
+        .iter()
+        .chain(group.tasks.iter().flat_map(|task| task.services.iter()))
+        .map(|service| service.provider.as_str())
+        .collect();
     if providers.len() > 1 && !group.services.is_empty() {
         services.push("Multiple service providers used: task group services must use the same provider");
     }
@@ -50,7 +54,10 @@ fn task_of_check(group: &TaskGroup, group_name: &str, service: &Service, check: 
             errors.push(format!("Service [{group_name}]->{} or Check {label} must specify task parameter", service.name));
         }
     } else if group.tasks.iter().all(|known| known.name != *task) {
-        errors.push(format!("Service [{group_name}]->{} Check {label} refers to the task {task:?}, which the group does not have", service.name));
+        errors.push(format!(
+            "Service [{group_name}]->{} Check {label} refers to the task {task:?}, which the group does not have",
+            service.name
+        ));
     }
 }
 
@@ -71,7 +78,8 @@ fn one(service: &Service, group: &TaskGroup, task: Option<&Task>) -> ValidationE
         errors.push(format!("Service address_mode must be \"auto\", \"alloc\", \"host\" or \"driver\"; not {:?}", service.address_mode));
     }
     if !valid_on_update(&service.on_update) {
-        errors.push(format!("Service on_update must be \"require_healthy\", \"ignore_warnings\" or \"ignore\"; not {:?}", service.on_update));
+        errors
+            .push(format!("Service on_update must be \"require_healthy\", \"ignore_warnings\" or \"ignore\"; not {:?}", service.on_update));
     }
     port(&service.port_label, "Service", group, task, &mut errors);
     match service.provider.as_str() {
@@ -127,7 +135,8 @@ fn check(check: &Check, service: &Service, group: &TaskGroup, task: Option<&Task
         }
     }
     if !matches!(check.initial_status.as_str(), "" | "passing" | "warning" | "critical") {
-        errors.push(format!("invalid initial check state ({}), must be one of \"passing\", \"warning\", \"critical\"", check.initial_status));
+        errors
+            .push(format!("invalid initial check state ({}), must be one of \"passing\", \"warning\", \"critical\"", check.initial_status));
     }
     if !valid_on_update(&check.on_update) {
         errors.push(format!("on_update must be \"require_healthy\", \"ignore_warnings\" or \"ignore\"; not {:?}", check.on_update));

@@ -142,7 +142,8 @@ fn artifact_problems(artifact: &Artifact) -> ValidationErrors {
     if let Some(checksum) = artifact.options.get("checksum").filter(|checksum| !checksum.contains("${")) {
         let (kind, value) = checksum.split_once(':').unwrap_or(("", checksum));
         if !["md5", "sha1", "sha256", "sha512", "file"].contains(&kind) || value.is_empty() {
-            errors.push(format!("invalid checksum {checksum:?}: it is written as TYPE:HEX with the type md5, sha1, sha256, sha512 or file"));
+            errors
+                .push(format!("invalid checksum {checksum:?}: it is written as TYPE:HEX with the type md5, sha1, sha256, sha512 or file"));
         }
     }
     errors
@@ -196,7 +197,10 @@ fn template_problems(template: &Template) -> ValidationErrors {
         errors.push("wait min must not be greater than wait max");
     }
     if !["", "gotemplate", "handlebars"].contains(&template.engine.as_deref().unwrap_or_default()) {
-        errors.push(format!("unknown template engine {:?}; must be gotemplate or handlebars", template.engine.as_deref().unwrap_or_default()));
+        errors.push(format!(
+            "unknown template engine {:?}; must be gotemplate or handlebars",
+            template.engine.as_deref().unwrap_or_default()
+        ));
     }
     errors
 }

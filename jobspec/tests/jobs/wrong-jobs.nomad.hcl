@@ -1,0 +1,3 @@
+joob "z" {}
+job "x" {}
+job "y" "extra" {}

@@ -1,0 +1,3 @@
+variable "a" { default = "x" }
+job "x-${var.a}" {
+}
