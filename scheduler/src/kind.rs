@@ -18,6 +18,7 @@ use crate::{
 
 mod counted;
 mod every_node;
+mod preemption;
 
 /// Schedules the jobs of one kind.
 pub(crate) trait JobScheduler {
@@ -114,8 +115,9 @@ fn take<'a>(outcome: &mut Outcome, placed: impl IntoIterator<Item = (&'a Want, P
     }
 }
 
-/// The last of an outcome: what was not placed.
-fn account(request: &Request<'_>, outcome: &mut Outcome, placer: Placer<'_>, stream: &mut Stream) {
+/// The last of an outcome: who made way, and what was not placed.
+fn account(request: &Request<'_>, outcome: &mut Outcome, mut placer: Placer<'_>, stream: &mut Stream) {
+    preemption::carry_over(request, outcome, std::mem::take(&mut placer.evicted), stream);
     outcome.followups.extend(blocked(request, &placer, stream));
     outcome.queued = queued(request.job.as_ref(), &placer);
     outcome.failed = placer.failed.into_iter().map(|(group, metric)| (group, Arc::new(metric))).collect();

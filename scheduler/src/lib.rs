@@ -1,7 +1,7 @@
 //! From a snapshot and an evaluation to a plan: a function.
 //!
 //! What it is: for each kind of job a scheduler that compares what a job asks for with what runs (`reconcile`), decides where new
-//! allocations go (`feasible`, `place`), and says why it could not (`explain`). The plan applier's check is here too ([`fit`]), so that both mean
+//! allocations go (`feasible`, `place`), and says why it could not ([`why`]). The plan applier's check is here too ([`fit`]), so that both mean
 //! the same by "fits".
 //!
 //! What it must not know: clocks, randomness, async, files, networks. Time and chance are [`Inputs`]; the cluster is a [`Snapshot`].
@@ -17,11 +17,13 @@ use drover_model::{
 };
 
 pub use error::Error;
+pub use explain::{Reason, why};
 pub use fit::{HostPorts, Misfit, Usage, apply_check};
 pub use inputs::Inputs;
 pub use snapshot::{Algorithm, Config, Preemption, Snapshot};
 
 mod error;
+mod explain;
 mod feasible;
 pub mod fit;
 mod inputs;

@@ -1,11 +1,15 @@
 //! From what a job still needs to allocations on nodes.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::Arc,
+};
 
 use drover_model::{
     allocation::{AllocDeploymentStatus, AllocMetric, Allocation, ClientStatus, DesiredStatus, RescheduleTracker},
     evaluation::Evaluation,
-    ids::{DeploymentId, Name, NodeId},
+    ids::{AllocId, DeploymentId, Name, NodeId},
     job::{Job, TaskGroup},
     json::Map,
     node::Node,
@@ -31,6 +35,8 @@ pub(crate) mod fleet;
 mod liking;
 pub(crate) mod metric;
 mod network;
+mod preempt;
+mod property;
 mod score;
 pub(crate) mod search;
 mod spread;
@@ -75,6 +81,10 @@ pub(crate) struct Placer<'s> {
     pub(crate) queued: BTreeMap<Name, u32>,
     pub(crate) class_eligibility: Map<bool>,
     pub(crate) escaped: bool,
+    /// Allocations of other jobs that make way, each with the one it makes way for.
+    pub(crate) evicted: Vec<(Arc<Allocation>, AllocId)>,
+    /// What the plan stops or evicts.
+    leaving: BTreeSet<AllocId>,
 }
 
 impl<'s> Placer<'s> {
@@ -91,6 +101,8 @@ impl<'s> Placer<'s> {
             queued: BTreeMap::new(),
             class_eligibility: Map::default(),
             escaped: false,
+            evicted: Vec::new(),
+            leaving: BTreeSet::new(),
         }
     }
 
@@ -101,6 +113,7 @@ impl<'s> Placer<'s> {
 
     /// An allocation of the job that is stopped by this plan: its room is free.
     pub(crate) fn release(&mut self, allocation: &Allocation) {
+        self.leaving.insert(allocation.id);
         if let Some(row) = self.fleet.row(allocation.node_id).filter(|_| allocation.holds_resources()) {
             self.fleet.remove(row, allocation);
         }
@@ -157,7 +170,8 @@ impl<'s> Placer<'s> {
                 self.give_up(&mut search, old);
             }
             let pick = search.admits(&self.fleet, *row).then(|| Pick { row: *row, parts: search.parts(&self.fleet, *row) });
-            match pick.and_then(|pick| self.take(&mut search, want, pick, &survey, &[]).ok()) {
+            let allocation = pick.and_then(|pick| self.take(&mut search, want, pick, &survey, &[]).ok());
+            match allocation.or_else(|| self.preempt(&mut search, want, &survey, *row..*row + 1)) {
                 Some(allocation) => placed.push(Placed::Yes(Box::new(allocation))),
                 None => {
                     self.note_failure(&search, want, job, Some(*row));
@@ -182,13 +196,19 @@ impl<'s> Placer<'s> {
         let requirements = Requirements::new(job, group);
         let mut search = self.search(job, group, &ask, &requirements);
         let survey = Arc::new(metric::survey(&search, &self.fleet, job));
+        let mut hopeless = false;
         for (index, want) in wants.iter().enumerate() {
             let replaced = want.previous.as_ref().filter(|_| want.replaces);
             if let Some(old) = replaced {
                 self.give_up(&mut search, old);
             }
             let detailed = index < DETAILED_METRICS;
-            match self.place_one(&mut search, want, &survey, detailed) {
+            let allocation = self.place_one(&mut search, want, &survey, detailed);
+            let rows = if hopeless { 0..0 } else { 0..self.fleet.len() };
+            let allocation = allocation.or_else(|| self.preempt(&mut search, want, &survey, rows));
+            // Nobody makes way for the next one either, and looking at all nodes again for each of thousands would take long.
+            hopeless = allocation.is_none();
+            match allocation {
                 Some(allocation) => placed.push(Placed::Yes(Box::new(allocation))),
                 None => {
                     self.note_failure(&search, want, job, None);
@@ -211,6 +231,7 @@ impl<'s> Placer<'s> {
     }
 
     fn take_back(&mut self, search: &mut Search<'_>, old: &Allocation) {
+        self.leaving.remove(&old.id);
         self.keep(old);
         if let Some(row) = self.fleet.row(old.node_id) {
             if old.holds_resources() {
@@ -249,6 +270,37 @@ impl<'s> Placer<'s> {
         let allocation = Allocation { resources, metrics, ..self.allocation(want, pick) };
         self.settle(search, pick.row, &allocation, amounts);
         Ok(allocation)
+    }
+
+    /// Makes room on that of the rows where it costs least, if the operator lets jobs of this kind do so.
+    fn preempt(&mut self, search: &mut Search<'_>, want: &Want, survey: &AllocMetric, rows: Range<Row>) -> Option<Allocation> {
+        let priority = want.job.priority.checked_sub(preempt::PRIORITY_GAP)?;
+        if !self.config.preemption.allowed_for(want.job.kind) {
+            return None;
+        }
+        let mut best: Option<((u8, usize), Row, Vec<Arc<Allocation>>)> = None;
+        for row in rows.filter(|row| search.is_feasible(*row) && !search.shares_host(*row) && search.violates(*row).is_none()) {
+            let mut candidates = self.snapshot.node_allocations(self.fleet.node(row).id);
+            candidates.retain(|other| {
+                other.job.priority <= priority
+                    && other.job_key() != want.job.key()
+                    && !other.is_server_terminal()
+                    && !self.leaving.contains(&other.id)
+            });
+            let Some(victims) = preempt::victims(search, &self.fleet, row, candidates) else { continue };
+            let cost = (victims.iter().map(|victim| victim.job.priority).max().unwrap_or(0), victims.len());
+            if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
+                best = Some((cost, row, victims));
+            }
+        }
+        let (_, row, victims) = best?;
+        victims.iter().for_each(|victim| self.release(victim));
+        search.exhausted.remove(&row);
+        let pick = Pick { row, parts: search.parts(&self.fleet, row) };
+        let mut allocation = self.take(search, want, pick, survey, &[]).ok()?;
+        allocation.preempted_allocations = victims.iter().map(|victim| victim.id).collect();
+        self.evicted.extend(victims.into_iter().map(|victim| (victim, allocation.id)));
+        Some(allocation)
     }
 
     fn settle(&mut self, search: &mut Search<'_>, row: Row, allocation: &Allocation, amounts: Amounts) {

@@ -1,6 +1,6 @@
 //! Constraints and affinities as tests of one node.
 
-use std::{borrow::Cow, cmp::Ordering};
+use std::cmp::Ordering;
 
 use drover_model::{
     job::{Affinity, Constraint, Operand},
@@ -101,7 +101,7 @@ impl Ready {
     }
 }
 
-fn compare(operand: Operand, left: &Cow<'_, str>, right: &Cow<'_, str>) -> bool {
+fn compare(operand: Operand, left: &str, right: &str) -> bool {
     match operand {
         Operand::Equal => left == right,
         Operand::Less => order(left, right).is_lt(),

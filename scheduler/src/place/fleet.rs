@@ -114,6 +114,10 @@ impl<'s> Fleet<'s> {
         &self.used[row]
     }
 
+    pub(crate) fn allocations(&self, row: Row) -> u32 {
+        self.allocations[row]
+    }
+
     pub(crate) fn free(&self, row: Row) -> Amounts {
         self.capacity[row].minus(self.used[row])
     }

@@ -16,12 +16,13 @@ use super::{
     ask::Ask,
     fleet::{Fleet, Row},
     liking::Affinities,
+    property::Property,
     score::{Parts, fit, mean, quantized},
-    spread::{Spreads, Values},
+    spread::Spreads,
 };
 use crate::{
     Algorithm, Snapshot,
-    feasible::{DistinctProperty, Requirements, reason, resolve},
+    feasible::{Requirements, reason},
     fit::Misfit,
     inputs::mix,
 };
@@ -40,14 +41,6 @@ struct Entry {
     row: u32,
     /// Older than the row's stamp: the row has another entry by now, or none.
     stamp: u32,
-}
-
-#[derive(Debug)]
-struct Property<'a> {
-    rule: &'a DistinctProperty<'a>,
-    values: Values,
-    of_row: Vec<u32>,
-    counts: Vec<u32>,
 }
 
 /// A node that was chosen.
@@ -89,7 +82,6 @@ impl<'a> Search<'a> {
     ) -> Self {
         let Context { snapshot, fleet, live, algorithm, seed } = context;
         let rows = fleet.len();
-        let property = |rule| Property { rule, values: Values::default(), of_row: vec![0; rows], counts: vec![0] };
         let mut search = Self {
             group,
             ask,
@@ -101,7 +93,7 @@ impl<'a> Search<'a> {
             combination: vec![0; rows],
             combinations: Vec::new(),
             spreads: Spreads::new(job, group),
-            properties: requirements.distinct_properties.iter().map(property).collect(),
+            properties: requirements.distinct_properties.iter().map(|rule| Property::new(rule, rows)).collect(),
             of_group: vec![0; rows],
             of_job: vec![0; rows],
             stamps: vec![0; rows],
@@ -131,7 +123,7 @@ impl<'a> Search<'a> {
             };
             of_class[class] = Some(self.combination[row]);
             for property in &mut self.properties {
-                property.of_row[row] = property.number(node);
+                property.note(row, node);
             }
         }
         self.heaps.resize_with(self.combinations.len().max(1) * MOST_PARTS, BinaryHeap::new);
@@ -161,7 +153,7 @@ impl<'a> Search<'a> {
                     self.of_job[row] += count;
                     self.of_group[row] += if same_group { *count } else { 0 };
                 }
-                let wanted = self.properties.iter().any(|property| property.rule.whole_job || same_group);
+                let wanted = self.properties.iter().any(|property| property.of_whole_job() || same_group);
                 if !wanted && (!same_group || self.spreads.is_empty()) {
                     continue;
                 }
@@ -174,9 +166,8 @@ impl<'a> Search<'a> {
     }
 
     fn count_on(&mut self, node: &Node, same_group: bool, count: u32) {
-        for property in self.properties.iter_mut().filter(|property| property.rule.whole_job || same_group) {
-            let number = property.number(node) as usize;
-            property.counts[number] += count;
+        for property in self.properties.iter_mut().filter(|property| property.of_whole_job() || same_group) {
+            property.add(node, count);
         }
         if same_group {
             let values = self.spreads.values_of(node);
@@ -342,7 +333,7 @@ impl<'a> Search<'a> {
         self.of_group[row] += 1;
         self.of_job[row] += 1;
         for property in &mut self.properties {
-            property.counts[property.of_row[row] as usize] += 1;
+            property.add_on(row);
         }
         if !self.spreads.is_empty() {
             self.spreads.add(&self.combinations[self.combination[row] as usize]);
@@ -353,8 +344,7 @@ impl<'a> Search<'a> {
     /// One of the group was taken from a node, which may be out of the fleet.
     pub(crate) fn removed(&mut self, fleet: &Fleet<'_>, node: &Node, row: Option<Row>) {
         for property in &mut self.properties {
-            let number = property.number(node) as usize;
-            property.counts[number] = property.counts[number].saturating_sub(1);
+            property.remove(node);
         }
         if !self.spreads.is_empty() {
             let values = self.spreads.values_of(node);
@@ -384,28 +374,6 @@ impl<'a> Search<'a> {
         if let Some((heap, entry)) = self.entry(fleet, row) {
             self.heaps[heap].push(entry);
         }
-    }
-}
-
-impl Property<'_> {
-    fn number(&mut self, node: &Node) -> u32 {
-        let number = self.values.number(resolve(node, self.rule.target).as_deref());
-        self.counts.resize(self.values.count(), 0);
-        number
-    }
-
-    fn is_violated(&self, row: Row) -> bool {
-        let value = self.of_row[row];
-        value == 0 || self.counts[value as usize] >= self.rule.limit
-    }
-
-    fn violation(&self, row: Row) -> Option<String> {
-        let (value, target) = (self.of_row[row], self.rule.target);
-        if value == 0 {
-            return Some(format!("missing property {target:?}"));
-        }
-        let used = self.counts[value as usize];
-        (used >= self.rule.limit).then(|| format!("distinct_property: {target}={} used by {used} allocs", self.values.value(value)))
     }
 }
 

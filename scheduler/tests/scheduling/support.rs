@@ -150,7 +150,10 @@ impl Cluster {
     }
 
     pub(crate) fn evaluation(&self) -> Evaluation {
-        let (kind, id) = self.jobs.values().next().map_or((EvalType::Service, "web".into()), |job| (job.kind.into(), job.id.clone()));
+        let (kind, id) = match self.jobs.values().next() {
+            Some(job) => (job.kind.into(), job.id.clone()),
+            None => (EvalType::Service, "web".into()),
+        };
         Evaluation { id: EvalId::from_random([9; 16]), job_id: id, kind, ..Evaluation::default() }
     }
 

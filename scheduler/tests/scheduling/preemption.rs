@@ -1,0 +1,56 @@
+//! Room by force.
+
+use drover_model::{
+    allocation::DesiredStatus,
+    evaluation::{Evaluation, Trigger},
+    job::{Job, JobType},
+};
+use drover_scheduler::{Inputs, Preemption, schedule};
+
+use super::support::*;
+
+/// One node, full of a job of this priority (eight times 500 MHz).
+fn full_of(priority: u8) -> Cluster {
+    let mut cluster = Cluster::of(1);
+    cluster.register(Job { priority, ..job(JobType::Batch, 8) }).step();
+    cluster.settle();
+    cluster
+}
+
+fn important(cpu_mhz: u32) -> Job {
+    let mut job = Job { id: "important".into(), priority: 70, ..job(JobType::Service, 1) };
+    job.task_groups[0].tasks[0].resources.cpu_mhz = cpu_mhz;
+    job
+}
+
+#[test]
+fn less_important_ones_make_way_where_operators_allow_it() {
+    for (priority, allowed, cpu_mhz, want) in
+        [(50, true, 500, 1), (50, true, 1200, 3), (60, true, 500, 1), (61, true, 500, 0), (50, false, 500, 0), (50, true, 4001, 0)]
+    {
+        let mut cluster = full_of(priority);
+        cluster.config.preemption = Preemption { service: allowed, ..Preemption::default() };
+        cluster.register(important(cpu_mhz));
+        let evaluation = Evaluation { job_id: "important".into(), ..Evaluation::default() };
+        let outcome = schedule(&cluster, &evaluation, Inputs { now: cluster.now, seed: 1 }).unwrap();
+        let plan = &outcome.plan;
+        let case = (priority, allowed, cpu_mhz);
+        assert_eq!((plan.stops.len(), plan.placements.len()), (want, usize::from(want > 0)), "{case:?}");
+        if want == 0 {
+            assert_eq!(outcome.queued["g"], 1);
+            continue;
+        }
+        let placed = &plan.placements[0];
+        assert_eq!(placed.preempted_allocations.len(), want);
+        for stop in &plan.stops {
+            assert_eq!((stop.desired_status, stop.preempted_by), (DesiredStatus::Evict, Some(placed.id)));
+            assert_eq!(*stop.description, format!("Preempted by alloc ID {}", placed.id));
+        }
+        let annotations = plan.annotations.as_ref().unwrap();
+        assert_eq!((annotations.desired_updates["g"].preemptions as usize, annotations.preempted_allocations.len()), (want, want));
+        assert_eq!(
+            outcome.followups.iter().map(|eval| (eval.triggered_by, &*eval.job_id)).collect::<Vec<_>>(),
+            [(Trigger::Preemption, "web")]
+        );
+    }
+}
