@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::state::SchedulerConfig;
+use crate::{embedded::StoresConfig, identity::Algorithm, state::SchedulerConfig};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -28,6 +28,11 @@ pub struct ServerConfig {
     pub schedulers: usize,
     /// The settings that a new cluster begins with.
     pub scheduler: SchedulerConfig,
+    /// With what kind of key a new cluster signs workload identities. Simulations take `EdDsa`, which comes from their seed.
+    pub signing: Algorithm,
+    /// Where the cluster's OpenID Connect documents can be reached from outside.
+    pub oidc_issuer: Option<String>,
+    pub stores: StoresConfig,
 }
 
 impl Default for ServerConfig {
@@ -45,6 +50,9 @@ impl Default for ServerConfig {
             gc: GcConfig::default(),
             schedulers: 2,
             scheduler: SchedulerConfig::default(),
+            signing: Algorithm::default(),
+            oidc_issuer: None,
+            stores: StoresConfig::default(),
         }
     }
 }

@@ -10,20 +10,35 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub use config::{GcConfig, HeartbeatConfig, ServerConfig};
+pub use server::{Error, Running, Server};
 
 pub mod blocked;
+mod bootstrap;
 pub mod broker;
+mod clients;
 pub mod config;
+pub mod consensus;
 pub mod deployments;
 pub mod dirty;
 pub mod drain;
+pub mod embedded;
 pub mod evaluations;
 pub mod fsm;
 pub mod gc;
 pub mod heartbeats;
 pub mod identity;
+pub mod leader;
+pub mod machine;
+mod node_rpc;
+mod peers;
+pub mod perform;
 pub mod plan_applier;
 pub mod propose;
+mod reading;
+pub mod rpc;
 mod scheduling;
+mod server;
 pub mod state;
+#[cfg(test)]
+mod testing;
 pub mod worker;

@@ -110,8 +110,8 @@ impl PlanApplier {
         }
         let state = self.store.snapshot();
         let checked = check::check(&state, &self.under_way, plan);
-        let Checked { mut apply, under_way, placed, rejected_nodes } = checked;
-        let partly = !rejected_nodes.is_empty();
+        let Checked { mut apply, under_way, placed, rejected_nodes, deferred } = checked;
+        let partly = deferred || !rejected_nodes.is_empty();
         if !partly {
             apply.evaluations.extend(completion);
         }

@@ -5,7 +5,10 @@ use std::fmt;
 use drover_model::rpc::Error;
 use futures::future::BoxFuture;
 
-use crate::fsm::command::{Applied, Command};
+use crate::{
+    consensus::Consensus,
+    fsm::command::{Applied, Command},
+};
 
 /// Puts commands into the log.
 pub trait Propose: Send + Sync + fmt::Debug {
@@ -28,5 +31,11 @@ impl Applied {
         match self {
             Self::At { index } | Self::Conflict { index, .. } | Self::Refused { index, .. } => *index,
         }
+    }
+}
+
+impl Propose for Consensus {
+    fn propose(&self, command: Command) -> BoxFuture<'_, Result<Applied, Error>> {
+        Box::pin(async move { Ok(Self::propose(self, command).await?) })
     }
 }

@@ -22,9 +22,6 @@ use crate::{
     state::{State, StateStore},
 };
 
-#[cfg(test)]
-mod tests;
-
 /// Evaluations under way per scheduler. Most of an evaluation's time goes by while its plan is being committed; only [`Workers::compute`] bounds how
 /// many are computed side by side.
 const LANES_PER_SCHEDULER: usize = 8;
@@ -197,7 +194,7 @@ fn deployment_of(snapshot: &State, evaluation: &Evaluation, plan: &Plan) -> Opti
 
 /// Runs what keeps a core busy without holding up what else the thread would do. Where there is but one thread (simulations), it is held up: there time
 /// does not pass meanwhile.
-fn blocking<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     match tokio::runtime::Handle::current().runtime_flavor() {
         tokio::runtime::RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
         _ => work(),

@@ -26,7 +26,12 @@ pub(super) struct Checked {
     pub(super) under_way: UnderWay,
     pub(super) placed: Vec<AllocId>,
     pub(super) rejected_nodes: Vec<NodeId>,
+    /// There was more than one command may hold: the rest is for the planner's next look.
+    pub(super) deferred: bool,
 }
+
+/// Placements in one command.
+pub(super) const MAX_PLACEMENTS: usize = 10_000;
 
 pub(super) fn is_nothing(apply: &PlanApply) -> bool {
     apply.stops.is_empty()
@@ -38,7 +43,9 @@ pub(super) fn is_nothing(apply: &PlanApply) -> bool {
 
 /// Splits a plan into what fits beside the state and the plans under way, and the nodes that turned placements away.
 pub(super) fn check(state: &State, under_way: &BTreeMap<u64, UnderWay>, plan: Plan) -> Checked {
-    let Plan { eval_id, all_at_once, stops, updates, placements, deployment, deployment_updates, .. } = plan;
+    let Plan { eval_id, all_at_once, stops, updates, mut placements, deployment, deployment_updates, .. } = plan;
+    let deferred = placements.len() > MAX_PLACEMENTS && !all_at_once;
+    let later = if deferred { placements.split_off(MAX_PLACEMENTS) } else { Vec::new() };
     let mut stopped: BTreeMap<NodeId, Vec<Arc<Allocation>>> = BTreeMap::new();
     for stop in &stops {
         if let Some(allocation) = state.allocation(stop.id).filter(|allocation| allocation.holds_resources()) {
@@ -57,9 +64,10 @@ pub(super) fn check(state: &State, under_way: &BTreeMap<u64, UnderWay>, plan: Pl
     let mut apply = PlanApply { eval_id, ..PlanApply::default() };
     if all_at_once && !rejected_nodes.is_empty() {
         rejected_nodes.extend(by_node.keys().filter(|node| !rejected_nodes.contains(node)).copied().collect::<Vec<_>>());
-        return Checked { apply, under_way: UnderWay::default(), placed: Vec::new(), rejected_nodes };
+        return Checked { apply, under_way: UnderWay::default(), placed: Vec::new(), rejected_nodes, deferred: false };
     }
-    let rejected: Vec<Arc<Allocation>> = rejected_nodes.iter().filter_map(|node| by_node.remove(node)).flatten().collect();
+    let turned_away = rejected_nodes.iter().filter_map(|node| by_node.remove(node)).flatten();
+    let rejected: Vec<Arc<Allocation>> = turned_away.chain(later.into_iter().map(Arc::new)).collect();
     let kept_back = kept_back(&rejected);
     apply.stops = stops.into_iter().filter(|stop| stop.client_status.is_some() || !kept_back.contains(&stop.id)).collect();
     apply.stops.retain(|stop| !stop.preempted_by.is_some_and(|by| rejected.iter().any(|allocation| allocation.id == by)));
@@ -69,7 +77,7 @@ pub(super) fn check(state: &State, under_way: &BTreeMap<u64, UnderWay>, plan: Pl
     apply.deployment = deployment;
     apply.deployment_updates = deployment_updates;
     let placed = by_node.values().flatten().map(|allocation| allocation.id).collect();
-    Checked { apply, under_way: UnderWay { placements: by_node }, placed, rejected_nodes }
+    Checked { apply, under_way: UnderWay { placements: by_node }, placed, rejected_nodes, deferred }
 }
 
 /// What goes on running because that which was to take its place was turned away.

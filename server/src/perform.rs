@@ -1,0 +1,139 @@
+//! Effects performed: what changes of the state mean to the services of this server.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use drover_model::ids::{DeploymentId, JobKey, NodeId};
+use drover_runtime::Runtime;
+use tokio::sync::Notify;
+
+use crate::{blocked::Blocked, broker::Broker, dirty::Dirty, fsm::Effect, heartbeats::Heartbeats, state::State};
+
+/// The in-memory services that effects go to. All of their methods return at once, because the state machine waits for them.
+#[derive(Debug)]
+pub struct Services {
+    pub broker: Arc<Broker>,
+    pub blocked: Arc<Blocked>,
+    pub heartbeats: Arc<Heartbeats>,
+    pub deployments: Arc<Dirty<DeploymentId>>,
+    pub jobs: Arc<Dirty<JobKey>>,
+    pub drains: Arc<Notify>,
+    pub node_watches: NodeWatches,
+    runtime: Runtime,
+    leading: AtomicBool,
+}
+
+impl Services {
+    pub fn new(runtime: Runtime, heartbeats: Heartbeats) -> Self {
+        Self {
+            broker: Arc::default(),
+            blocked: Arc::default(),
+            heartbeats: Arc::new(heartbeats),
+            deployments: Arc::default(),
+            jobs: Arc::default(),
+            drains: Arc::default(),
+            node_watches: NodeWatches::default(),
+            runtime,
+            leading: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on effects are performed. Called before the state is looked through for what is to be done, so that nothing falls between the two.
+    pub fn begin_leading(&self) {
+        self.broker.set_enabled(true);
+        self.blocked.set_enabled(true);
+        self.leading.store(true, Ordering::SeqCst);
+    }
+
+    pub fn stop_leading(&self) {
+        self.leading.store(false, Ordering::SeqCst);
+        self.broker.set_enabled(false);
+        self.blocked.set_enabled(false);
+        self.deployments.take();
+        self.jobs.take();
+    }
+
+    /// Performs what followed from commands. `state` is published already.
+    pub fn perform(&self, state: &State, effects: Vec<Effect>) {
+        let leading = self.leading.load(Ordering::SeqCst);
+        for effect in effects {
+            match effect {
+                Effect::AllocationsChanged { nodes } => nodes.into_iter().for_each(|node| self.node_watches.wake(node)),
+                effect if leading => self.lead(state, effect),
+                _ => {}
+            }
+        }
+    }
+
+    fn lead(&self, state: &State, effect: Effect) {
+        let now = self.runtime.clock.now();
+        match effect {
+            Effect::Evaluate(evaluation) => self.broker.enqueue(evaluation, now),
+            Effect::Block(evaluation) => {
+                if let Some(again) = self.blocked.block(evaluation) {
+                    self.broker.enqueue(again, now);
+                }
+            }
+            Effect::Settled(evaluation) => {
+                self.broker.forget(evaluation.id);
+                self.blocked.forget(evaluation.id);
+            }
+            Effect::Unblock { class, index } => {
+                self.blocked.unblock(&class, index).into_iter().for_each(|evaluation| self.broker.enqueue(evaluation, now));
+            }
+            Effect::DeploymentChanged(id) => self.deployments.add(id),
+            Effect::JobChanged(key) => self.jobs.add(key),
+            Effect::NodeChanged(id) => {
+                if state.node(id).is_none() {
+                    self.heartbeats.forget(id);
+                }
+                self.drains.notify_one();
+            }
+            Effect::SchedulerConfigChanged => self.broker.set_paused(state.scheduler_config().pause_eval_broker),
+            Effect::AllocationsChanged { nodes } => nodes.into_iter().for_each(|node| self.node_watches.wake(node)),
+        }
+    }
+}
+
+/// Who waits for changes of which node's allocations.
+#[derive(Debug, Default)]
+pub struct NodeWatches {
+    waiting: Mutex<BTreeMap<NodeId, Vec<Weak<Notify>>>>,
+}
+
+impl NodeWatches {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, Vec<Weak<Notify>>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notified with every change, until it is dropped.
+    pub fn watch(&self, node: NodeId) -> Arc<Notify> {
+        let notify = Arc::new(Notify::new());
+        let mut waiting = self.lock();
+        let watches = waiting.entry(node).or_default();
+        watches.retain(|watch| watch.strong_count() > 0);
+        watches.push(Arc::downgrade(&notify));
+        notify
+    }
+
+    fn wake(&self, node: NodeId) {
+        let mut waiting = self.lock();
+        if let Some(watches) = waiting.get_mut(&node) {
+            watches.retain(|watch| watch.upgrade().inspect(|notify| notify.notify_one()).is_some());
+            if watches.is_empty() {
+                waiting.remove(&node);
+            }
+        }
+    }
+
+    /// After a snapshot took the state's place nobody knows what changed.
+    pub fn wake_all(&self) {
+        let nodes: Vec<NodeId> = self.lock().keys().copied().collect();
+        nodes.into_iter().for_each(|node| self.wake(node));
+    }
+}

@@ -1,0 +1,303 @@
+//! One server: its parts, and how they are started and stopped.
+
+use std::{fmt, io, sync::Arc, time::Duration};
+
+use drover_model::{
+    ids::NodeId,
+    rpc::{self, Method},
+    time::UnixNanos,
+};
+use drover_runtime::{
+    Random, Runtime,
+    rpc::{Caller, Connection, Dispatch, Hello, Role, Router, ServeLimits, serve},
+};
+use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tracing::warn;
+
+use crate::{
+    bootstrap,
+    clients::ClientConnections,
+    config::ServerConfig,
+    consensus::{self, Consensus},
+    embedded::Stores,
+    fsm::command::{Applied, Command},
+    gc,
+    heartbeats::Heartbeats,
+    identity::{Keyring, KeyringConfig},
+    leader::Leader,
+    machine::Machine,
+    node_rpc,
+    peers::Peers,
+    perform::Services,
+    propose::Propose,
+    state::StateStore,
+};
+
+/// How long a call waits for a leader to be elected.
+const LEADER_WITHIN: Duration = Duration::from_secs(5);
+/// How long the leader may take to answer a call that was passed on.
+const PASSED_ON_WITHIN: Duration = Duration::from_secs(60);
+/// How long stopping may wait for what is under way.
+const STOP_WITHIN: Duration = Duration::from_secs(15);
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot accept RPC calls at {address}: {source}")]
+    Listen { address: String, source: io::Error },
+    #[error(transparent)]
+    Consensus(#[from] consensus::Error),
+}
+
+/// One server. What handlers need is behind its methods.
+pub struct Server {
+    config: ServerConfig,
+    runtime: Runtime,
+    address: String,
+    store: Arc<StateStore>,
+    services: Arc<Services>,
+    consensus: Consensus,
+    stores: Stores,
+    keyring: Keyring,
+    clients: ClientConnections,
+    peers: Peers,
+    stop: CancellationToken,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("name", &self.config.node_name).field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// A server that runs, until it is shut down.
+#[derive(Debug)]
+pub struct Running {
+    server: Arc<Server>,
+    router: Arc<Router>,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    pub fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    /// What answers calls: for those of this process, which need no connection.
+    pub fn dispatch(&self) -> Arc<dyn Dispatch> {
+        Arc::clone(&self.router) as Arc<dyn Dispatch>
+    }
+
+    /// Stops: no more calls, no more services; then what was written is on disk.
+    pub async fn shutdown(mut self) {
+        self.server.stop.cancel();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_WITHIN, ended).await.is_err() {
+            warn!("not everything of the server ended in time");
+            self.tasks.shutdown().await;
+        }
+        self.server.peers.close();
+        self.server.consensus.shutdown().await;
+    }
+}
+
+impl Server {
+    /// Opens what is on disk, takes part in the cluster and answers calls.
+    pub async fn start(config: ServerConfig, runtime: Runtime) -> Result<Running, Error> {
+        let failed = |source| Error::Listen { address: config.rpc_address.clone(), source };
+        let listener = runtime.network.listen(&config.rpc_address).await.map_err(failed)?;
+        let address = match &config.rpc_advertise {
+            Some(address) => address.clone(),
+            None => listener.local_address().map_err(failed)?.to_string(),
+        };
+        let hello = Hello::new(Role::Server, config.region.as_str(), config.node_name.as_str());
+        let store = Arc::new(StateStore::default());
+        let services = Arc::new(Services::new(runtime.clone(), Heartbeats::new(config.heartbeat)));
+        let machine = Machine::new(Arc::clone(&store), Arc::clone(&services));
+        let options = consensus::Options {
+            region: config.region.clone(),
+            name: config.node_name.clone(),
+            bootstrap_expect: config.bootstrap_expect,
+            ..consensus::Options::new(&config.data_dir, address.as_str())
+        };
+        let consensus = Consensus::start(options, &runtime, machine).await?;
+        let peers = Peers::new(Arc::clone(&runtime.network), hello.clone());
+        let (clients, stop) = (ClientConnections::default(), CancellationToken::new());
+        let (stores, keyring) = embedded(&config, &runtime, &store, &consensus);
+        let server = Arc::new(Self { config, runtime, address, store, services, consensus, stores, keyring, clients, peers, stop });
+        let router = Arc::new(router(&server));
+        let mut tasks = JoinSet::new();
+        let dispatch = Arc::clone(&router) as Arc<dyn Dispatch>;
+        tasks.spawn(serve(listener, hello, dispatch, ServeLimits::default(), server.stop.clone()));
+        tasks.spawn(server.leader_services().run(server.consensus.leader_changes(), server.stop.clone()));
+        tasks.spawn(bootstrap::run(Arc::clone(&server), server.stop.clone()));
+        Ok(Running { server, router, tasks })
+    }
+
+    fn leader_services(&self) -> Arc<Leader> {
+        Arc::new(Leader {
+            store: Arc::clone(&self.store),
+            services: Arc::clone(&self.services),
+            proposer: Arc::new(self.consensus.clone()),
+            runtime: self.runtime.clone(),
+            config: self.config.clone(),
+            keyring: self.keyring.clone(),
+        })
+    }
+}
+
+fn embedded(config: &ServerConfig, runtime: &Runtime, store: &Arc<StateStore>, consensus: &Consensus) -> (Stores, Keyring) {
+    let proposer = Arc::new(consensus.clone()) as Arc<dyn Propose>;
+    let (clock, random) = (Arc::clone(&runtime.clock), Arc::clone(&runtime.random));
+    let keyring = KeyringConfig { region: config.region.clone(), issuer: config.oidc_issuer.clone(), algorithm: config.signing };
+    let stores = Stores::new(Arc::clone(store), Arc::clone(&proposer), Arc::clone(&clock), Arc::clone(&random), config.stores.clone());
+    (stores, Keyring::new(Arc::clone(store), proposer, clock, random, keyring))
+}
+
+/// Everything that a server answers.
+fn router(server: &Arc<Server>) -> Router {
+    let others = server.consensus.router().merge(bootstrap::router(server));
+    others.merge(node_rpc::router(server)).merge(crate::rpc::router(server))
+}
+
+/// The parts.
+impl Server {
+    pub fn config(&self) -> &ServerConfig {
+        &self.config
+    }
+
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    pub fn random(&self) -> &dyn Random {
+        &*self.runtime.random
+    }
+
+    pub fn now(&self) -> UnixNanos {
+        self.runtime.clock.now()
+    }
+
+    /// The RPC address that others reach this server at.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub fn store(&self) -> &StateStore {
+        &self.store
+    }
+
+    pub fn consensus(&self) -> &Consensus {
+        &self.consensus
+    }
+
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    pub fn heartbeats(&self) -> &Heartbeats {
+        &self.services.heartbeats
+    }
+
+    pub fn stores(&self) -> &Stores {
+        &self.stores
+    }
+
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    pub fn peers(&self) -> &Peers {
+        &self.peers
+    }
+
+    /// What the servers are in place of Consul and Vault.
+    pub(crate) fn clients(&self) -> &ClientConnections {
+        &self.clients
+    }
+
+    /// The way to a node that is connected to this server.
+    pub fn client_connection(&self, node: NodeId) -> Option<Connection> {
+        self.clients.get(node)
+    }
+
+    /// The RPC addresses of all servers.
+    pub fn server_addresses(&self) -> Vec<String> {
+        let mut addresses: Vec<_> = self.consensus.peers().into_iter().map(|peer| peer.address).collect();
+        if addresses.is_empty() {
+            addresses.push(self.address.clone());
+        }
+        addresses
+    }
+
+    /// Resolves when the server is being shut down.
+    pub fn stopping(&self) -> WaitForCancellationFutureOwned {
+        self.stop.clone().cancelled_owned()
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+}
+
+/// Writing.
+impl Server {
+    /// Commits a command. The index it was applied at, or why it changed nothing.
+    pub async fn propose(&self, command: Command) -> Result<u64, rpc::Error> {
+        self.propose_checked(command).await?.accepted()
+    }
+
+    /// Commits a command; refusals are the caller's to explain.
+    pub async fn propose_checked(&self, command: Command) -> Result<Applied, rpc::Error> {
+        Propose::propose(&self.consensus, command).await
+    }
+
+    /// Forgets everything that has ended, however recently.
+    pub async fn collect_garbage(&self) -> Result<(), rpc::Error> {
+        // What one round forgets may be what kept something else.
+        for _ in 0..GC_ROUNDS {
+            let state = self.store.snapshot();
+            if gc::collect(&state, &self.config.gc, self.now(), true, &self.consensus).await? == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+const GC_ROUNDS: usize = 3;
+
+/// Leadership.
+impl Server {
+    /// Fails when this server does not lead; when it does, its state has everything that was committed when this was called.
+    pub async fn ensure_leading(&self) -> Result<(), rpc::Error> {
+        Ok(self.consensus.barrier().await?)
+    }
+
+    pub fn is_leader(&self) -> bool {
+        self.consensus.is_leader()
+    }
+
+    /// The connection to the leader, when that is another server. Waits a while for one to be elected.
+    pub async fn leader_elsewhere(&self, caller: &Caller) -> Result<Option<Connection>, rpc::Error> {
+        let mut changes = self.consensus.leader_changes();
+        let own = self.consensus.id();
+        let known = changes.wait_for(|now| now.is_self || now.leader.as_ref().is_some_and(|leader| leader.id != own));
+        let now = match tokio::time::timeout(LEADER_WITHIN, known).await {
+            Ok(Ok(now)) => now.clone(),
+            Ok(Err(_)) | Err(_) => return Err(rpc::Error::no_leader()),
+        };
+        let Some(leader) = now.leader.filter(|_| !now.is_self) else { return Ok(None) };
+        // Another server thinks that this one leads. Passing the call on could send it round in circles.
+        if caller.connection.as_ref().is_some_and(|connection| connection.peer().role == Role::Server) {
+            return Err(rpc::Error::no_leader());
+        }
+        self.peers.connection(&leader.address).await.map(Some)
+    }
+
+    /// Lets another server answer a call.
+    pub async fn pass_on<M: Method>(&self, to: &Connection, caller: &Caller, message: &M) -> Result<M::Reply, rpc::Error> {
+        to.call(&caller.header(), message, PASSED_ON_WITHIN).await
+    }
+}
