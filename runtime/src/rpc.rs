@@ -138,6 +138,14 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Servers send each other what others only get from them: log entries and snapshots.
+    fn between(self, one: Role, other: Role) -> Self {
+        let servers = one == Role::Server && other == Role::Server;
+        Self { request_bytes: if servers { self.request_bytes.max(self.reply_bytes) } else { self.request_bytes }, ..self }
+    }
+}
+
 /// A message as bytes.
 pub fn encode<T: Serialize + ?Sized>(message: &T) -> Result<Bytes, Error> {
     rmp_serde::to_vec_named(message).map(Bytes::from).map_err(|error| Error::internal(format!("cannot encode a message: {error}")))

@@ -6,7 +6,7 @@
 //! Where to start: [`Consensus::start`] and [`Consensus::propose`]; then [`log`] for what is on disk, `machine` for how entries reach the state machine,
 //! `network` for what servers say to each other.
 
-use std::{collections::BTreeMap, fmt, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, io, path::Path, sync::Arc, time::Duration};
 
 use drover_model::rpc;
 use drover_runtime::{
@@ -21,8 +21,9 @@ pub use self::{
     leadership::{Leadership, Peer},
     machine::{BoxError, SnapshotSource, StateMachine},
     options::Options,
+    types::{Batch, TypeConfig},
 };
-use self::{log::LogStore, machine::Adapter, network::Network, proposer::Proposer, snapshot::SnapshotStore, types::TypeConfig};
+use self::{log::LogStore, machine::Adapter, network::Network, proposer::Proposer, snapshot::SnapshotStore};
 use crate::fsm::command::{Applied, Command};
 
 mod identity;
@@ -125,8 +126,7 @@ impl Consensus {
     /// A server alone (`bootstrap_expect` 1, or a log that names only itself) is elected at once.
     pub async fn start(options: Options, runtime: &Runtime, state_machine: impl StateMachine) -> Result<Self, Error> {
         let config = options.raft_config()?;
-        let folder = options.folder.clone();
-        let (log, id, adapter) = open(&folder, runtime, Box::new(state_machine)).await?;
+        let (log, id, adapter) = open(&options.folder, runtime, Box::new(state_machine)).await?;
         let hello = Hello::new(Role::Server, &options.region, &options.name);
         let network = Network::new(Arc::clone(&runtime.network), hello);
         let raft =
@@ -256,8 +256,8 @@ impl Consensus {
 }
 
 /// Opens the log, this server's id and the snapshot, which must fit each other.
-async fn open(folder: &PathBuf, runtime: &Runtime, machine: Box<dyn StateMachine>) -> Result<(LogStore, u64, Adapter), Error> {
-    let (folder, disk, random) = (folder.clone(), Arc::clone(&runtime.disk), Arc::clone(&runtime.random));
+async fn open(folder: &Path, runtime: &Runtime, machine: Box<dyn StateMachine>) -> Result<(LogStore, u64, Adapter), Error> {
+    let (folder, disk, random) = (folder.to_owned(), Arc::clone(&runtime.disk), Arc::clone(&runtime.random));
     let instant = disk.is_instant();
     let work = move || {
         let create = |source| log::Error::Io { path: folder.clone(), action: "create", source: Arc::new(source) };

@@ -94,6 +94,7 @@ impl Connection {
         limits: Limits,
     ) -> io::Result<Self> {
         let peer = drive::exchange_hello(&mut stream, address, &hello, &limits).await?;
+        let limits = limits.between(hello.role, peer.role);
         let (outgoing, queued) = mpsc::channel(limits.queued_frames);
         let (control, queued_control) = mpsc::channel(QUEUED_CONTROL_FRAMES);
         let inner = Arc::new(Inner {

@@ -132,7 +132,8 @@ async fn host() -> Host {
 impl Host {
     async fn dial(&self) -> Connection {
         let network = TcpNetwork;
-        Connection::open(&network, &self.address.to_string(), hello("guest"), router(&self.seen)).await.unwrap()
+        let hello = Hello::new(Role::Client, "global", "guest");
+        Connection::open(&network, &self.address.to_string(), hello, router(&self.seen)).await.unwrap()
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn read(disk: &dyn Disk, folder: &Path) -> Result<Option<u64>, Error>
         Err(source) => return Err(Error::Io { path, action: "read", source: Arc::new(source) }),
     };
     let id = std::str::from_utf8(&bytes).ok().and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
-    id.map(Some).ok_or(Error::Damaged { path, offset: 0, what: "it does not hold this server's id".into() })
+    id.map(Some).ok_or_else(|| Error::Damaged { path, offset: 0, what: "it does not hold this server's id".into() })
 }
 
 /// The known id, or a new one for a server whose log holds nothing yet.

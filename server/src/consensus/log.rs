@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use self::{
     format::{GroupBuilder, Record},
-    index::{Index, Slot},
+    index::{Index, Limits, Slot},
     writer::{Done, Job, Writer},
 };
 use super::{
@@ -79,7 +79,11 @@ impl fmt::Debug for LogStore {
 impl LogStore {
     /// Opens the log in `folder`, and makes one when there is none. `expected`: there must be one.
     pub fn open(disk: Arc<dyn Disk>, folder: &Path, expected: bool) -> Result<Self, Error> {
-        let recovered = recover::open(&disk, folder, expected)?;
+        Self::open_with(disk, folder, expected, Limits::default())
+    }
+
+    fn open_with(disk: Arc<dyn Disk>, folder: &Path, expected: bool, limits: Limits) -> Result<Self, Error> {
+        let recovered = recover::open(&disk, folder, expected, limits)?;
         let instant = disk.is_instant();
         let writer = Writer::start(disk, recovered.current)?;
         Ok(Self { shared: Arc::new(Shared { folder: folder.to_owned(), instant, index: Mutex::new(recovered.index), writer }) })

@@ -68,19 +68,18 @@ impl Adapter {
         self.applied
     }
 
-    fn apply_batch(&mut self, log_id: LogId, batch: Batch) -> Result<BatchApplied, StorageError> {
-        let failed = |what: String| StorageError::from(StorageIOError::apply(log_id, AnyError::error(what)));
+    fn apply_batch(&mut self, batch: Batch) -> Result<BatchApplied, String> {
         if batch.version() > COMMAND_VERSION {
-            return Err(failed(format!(
+            return Err(format!(
                 "its commands have version {}, this binary knows up to {COMMAND_VERSION}: use the binary that wrote it or a newer one",
                 batch.version()
-            )));
+            ));
         }
         let count = batch.items.len();
         let proposals = batch.items.into_iter().map(|item| Arc::unwrap_or_clone(item.proposed)).collect();
         let applied = lock(&self.machine).apply(proposals);
         if applied.len() != count {
-            return Err(failed(format!("the state machine gave {} answers to {count} commands", applied.len())));
+            return Err(format!("the state machine gave {} answers to {count} commands", applied.len()));
         }
         Ok(BatchApplied { applied })
     }
@@ -102,7 +101,9 @@ impl RaftStateMachine<TypeConfig> for Adapter {
         for entry in entries {
             answers.push(match entry.payload {
                 EntryPayload::Blank => BatchApplied::default(),
-                EntryPayload::Normal(batch) => self.apply_batch(entry.log_id, batch)?,
+                EntryPayload::Normal(batch) => {
+                    self.apply_batch(batch).map_err(|what| StorageIOError::apply(entry.log_id, AnyError::error(what)))?
+                }
                 EntryPayload::Membership(membership) => {
                     self.membership = StoredMembership::new(Some(entry.log_id), membership);
                     BatchApplied::default()

@@ -32,6 +32,10 @@ pub struct Batch {
 }
 
 impl Batch {
+    pub fn new(proposals: Vec<Proposed>) -> Result<Self, Error> {
+        Ok(Self { items: proposals.into_iter().map(Item::new).collect::<Result<_, _>>()? })
+    }
+
     /// The newest version of the commands in it.
     pub(super) fn version(&self) -> u16 {
         self.items.iter().map(|item| item.proposed.version).max().unwrap_or(COMMAND_VERSION)

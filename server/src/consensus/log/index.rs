@@ -16,15 +16,26 @@ use super::{
 };
 use crate::consensus::types::{Entry, LogId, Vote};
 
-/// A segment that has so many bytes is followed by a new one.
-pub(super) const SEGMENT_BYTES: u64 = 32 << 20;
-/// Of the newest entries that are kept in memory, since they are applied and replicated soon after they are written.
-const CACHE_BYTES: usize = 32 << 20;
+/// How much goes where.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// A segment that has so many bytes is followed by a new one.
+    pub(super) segment_bytes: u64,
+    /// Of the newest entries that are kept in memory, since they are applied and replicated soon after they are written.
+    pub(super) cache_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { segment_bytes: 32 << 20, cache_bytes: 32 << 20 }
+    }
+}
 
 /// What the log holds.
 pub(super) struct Index {
     disk: Arc<dyn Disk>,
     folder: PathBuf,
+    limits: Limits,
     vote: Option<Vote>,
     committed: Option<LogId>,
     purged: Option<LogId>,
@@ -122,10 +133,11 @@ pub(super) fn segment_path(folder: &Path, number: u64) -> PathBuf {
 }
 
 impl Index {
-    pub(super) fn new(disk: Arc<dyn Disk>, folder: &Path) -> Self {
+    pub(super) fn new(disk: Arc<dyn Disk>, folder: &Path, limits: Limits) -> Self {
         Self {
             disk,
             folder: folder.to_owned(),
+            limits,
             vote: None,
             committed: None,
             purged: None,
@@ -181,6 +193,9 @@ impl Index {
 
     /// Takes up an entry that is (or will be) at `place` of the group that is next.
     pub(super) fn push(&mut self, log_id: LogId, place: Place, entry: Option<Entry>) -> Result<(), String> {
+        if self.purged.is_none() && self.entries.is_empty() {
+            self.first = log_id.index;
+        }
         if log_id.index != self.next() {
             return Err(format!("entry {} comes where {} was expected", log_id.index, self.next()));
         }
@@ -199,7 +214,7 @@ impl Index {
 
     /// Takes the oldest entries out of memory, as long as there are too many and the disk has them.
     pub(super) fn forget_written(&mut self, written: Position) {
-        while self.cached_bytes > CACHE_BYTES && self.cache.front().is_some_and(|oldest| oldest.end <= written) {
+        while self.cached_bytes > self.limits.cache_bytes && self.cache.front().is_some_and(|oldest| oldest.end <= written) {
             self.forget_oldest();
         }
     }
@@ -282,7 +297,7 @@ impl Index {
 
     /// Begins a new segment when the current one has enough.
     pub(super) fn roll_if_full(&mut self) -> Option<Roll> {
-        if self.end.offset < SEGMENT_BYTES {
+        if self.end.offset < self.limits.segment_bytes {
             return None;
         }
         let number = self.end.segment + 1;

@@ -14,12 +14,12 @@ use drover_runtime::{Disk, DiskFile};
 use super::{
     Error,
     format::{self, FORMAT_VERSION, Found, HeaderFault, Record, Start},
-    index::{Index, SEGMENT_BYTES, segment_path},
+    index::{Index, Limits, segment_path},
 };
 use crate::fsm::command::COMMAND_VERSION;
 
-/// A segment can be larger than it should by one group, which has at most an unsigned 32-bit length.
-const SEGMENT_FILE_BYTES: u64 = SEGMENT_BYTES + (4 << 30);
+/// Beyond its limit, a segment can have one group, the length of which is an unsigned 32-bit number.
+const LAST_GROUP_BYTES: u64 = 4 << 30;
 const FIRST_SEGMENT: u64 = 1;
 
 pub(super) struct Recovered {
@@ -42,7 +42,7 @@ fn failed(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Error 
 }
 
 /// Opens the log. `expected`: this server has had one.
-pub(super) fn open(disk: &Arc<dyn Disk>, folder: &Path, expected: bool) -> Result<Recovered, Error> {
+pub(super) fn open(disk: &Arc<dyn Disk>, folder: &Path, expected: bool, limits: Limits) -> Result<Recovered, Error> {
     disk.create_dir_all(folder).map_err(failed(folder, "create"))?;
     let mut numbers = segments(&**disk, folder)?;
     if numbers.is_empty() {
@@ -65,7 +65,7 @@ pub(super) fn open(disk: &Arc<dyn Disk>, folder: &Path, expected: bool) -> Resul
         let path = segment_path(folder, pair[0] + 1);
         return Err(Error::Missing { path, what: "there are segments before and after it".into() });
     }
-    replay(disk, folder, &numbers)
+    replay(disk, folder, &numbers, limits)
 }
 
 /// The numbers of the segments that there are, in order.
@@ -83,13 +83,13 @@ fn segments(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>, Error> {
     Ok(numbers)
 }
 
-fn replay(disk: &Arc<dyn Disk>, folder: &Path, numbers: &[u64]) -> Result<Recovered, Error> {
-    let mut index = Index::new(Arc::clone(disk), folder);
+fn replay(disk: &Arc<dyn Disk>, folder: &Path, numbers: &[u64], limits: Limits) -> Result<Recovered, Error> {
+    let mut index = Index::new(Arc::clone(disk), folder, limits);
     let mut current = None;
     for (position, number) in numbers.iter().enumerate() {
         let last = position + 1 == numbers.len();
         let segment = Segment { path: segment_path(folder, *number), number: *number, first: position == 0, last };
-        let bytes = disk.read(&segment.path, SEGMENT_FILE_BYTES).map_err(failed(&segment.path, "read"))?;
+        let bytes = disk.read(&segment.path, limits.segment_bytes + LAST_GROUP_BYTES).map_err(failed(&segment.path, "read"))?;
         let end = segment.replay(&bytes, &mut index)?;
         if last {
             let mut file = disk.open(&segment.path).map_err(failed(&segment.path, "open"))?;

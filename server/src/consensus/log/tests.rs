@@ -1,1 +1,357 @@
+//! The log against crashes, damage, and a model.
 
+use std::{collections::BTreeMap, ops::Range};
+
+use drover_runtime::{MemoryDisk, RealDisk};
+use openraft::{CommittedLeaderId, EntryPayload, storage::RaftLogStorageExt};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    consensus::types::{Batch, Item},
+    fsm::command::{COMMAND_VERSION, Command, Proposed},
+};
+
+const FOLDER: &str = "/raft/log";
+/// So that a few entries fill a segment, and reads go to the files.
+const TINY: Limits = Limits { segment_bytes: 600, cache_bytes: 0 };
+
+fn folder() -> &'static Path {
+    Path::new(FOLDER)
+}
+
+fn segment(number: u64) -> PathBuf {
+    index::segment_path(folder(), number)
+}
+
+fn log_id(index: u64) -> LogId {
+    LogId::new(CommittedLeaderId::new(1, 7), index)
+}
+
+fn entry(index: u64) -> Entry {
+    let command = Command::KvPut { key: format!("key-{index}"), value: vec![0xab; 40], flags: index, check: None };
+    let proposed = Proposed { version: COMMAND_VERSION, at: drover_model::time::UnixNanos(5), command };
+    Entry { log_id: log_id(index), payload: EntryPayload::Normal(Batch { items: vec![Item::new(proposed).unwrap()] }) }
+}
+
+fn open(disk: &MemoryDisk, limits: Limits) -> Result<LogStore, Error> {
+    LogStore::open_with(Arc::new(disk.clone()), folder(), false, limits)
+}
+
+async fn append(log: &mut LogStore, range: Range<u64>) {
+    log.blocking_append(range.map(entry)).await.unwrap();
+}
+
+async fn commit(log: &mut LogStore, index: u64) {
+    log.save_committed(Some(log_id(index))).await.unwrap();
+}
+
+async fn entries(log: &mut LogStore) -> Vec<Entry> {
+    log.try_get_log_entries(..).await.unwrap()
+}
+
+async fn indexes(log: &mut LogStore) -> Vec<u64> {
+    entries(log).await.into_iter().map(|entry| entry.log_id.index).collect()
+}
+
+#[tokio::test]
+async fn a_reopened_log_is_as_it_was() {
+    let temporary = tempfile::tempdir().unwrap();
+    for (name, disk, path, limits) in [
+        ("memory", Arc::new(MemoryDisk::new()) as Arc<dyn Disk>, folder(), Limits::default()),
+        ("memory, small segments", Arc::new(MemoryDisk::new()), folder(), TINY),
+        ("files", Arc::new(RealDisk), &temporary.path().join("a"), Limits::default()),
+        ("files, small segments", Arc::new(RealDisk), &temporary.path().join("b"), TINY),
+    ] {
+        let mut log = LogStore::open_with(Arc::clone(&disk), path, false, limits).unwrap();
+        assert!(log.is_pristine(), "{name}");
+        let vote = Vote::new_committed(3, 7);
+        log.save_vote(&vote).await.unwrap();
+        append(&mut log, 0..10).await;
+        commit(&mut log, 4).await;
+        append(&mut log, 10..30).await;
+        log.truncate(log_id(20)).await.unwrap();
+        append(&mut log, 20..25).await;
+        log.purge(log_id(3)).await.unwrap();
+        let before = entries(&mut log).await;
+        log.close().await;
+        let mut log = LogStore::open_with(disk, path, true, limits).unwrap();
+        assert_eq!(
+            entries(&mut log).await.iter().map(|entry| entry.log_id.index).collect::<Vec<_>>(),
+            (4..25).collect::<Vec<_>>(),
+            "{name}"
+        );
+        let payload = |entry: &Entry| rmp_serde::to_vec_named(&entry.payload).unwrap();
+        assert!(entries(&mut log).await.iter().map(payload).eq(before.iter().map(payload)), "{name}");
+        assert_eq!(log.read_vote().await.unwrap(), Some(vote), "{name}");
+        assert_eq!(log.read_committed().await.unwrap(), Some(log_id(4)), "{name}");
+        let state = log.get_log_state().await.unwrap();
+        assert_eq!((state.last_purged_log_id, state.last_log_id), (Some(log_id(3)), Some(log_id(24))), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_a_crash_at_any_byte_of_what_was_not() {
+    let disk = MemoryDisk::new();
+    let mut log = open(&disk, Limits::default()).unwrap();
+    append(&mut log, 0..3).await;
+    let answered = disk.read(&segment(1), 1 << 20).unwrap().len();
+    // Not synced, so all, nothing or any part of it may survive.
+    commit(&mut log, 1).await;
+    commit(&mut log, 2).await;
+    let written = disk.read(&segment(1), 1 << 20).unwrap().len();
+    for torn in 0..=written - answered {
+        let disk = MemoryDisk::new();
+        let mut log = open(&disk, Limits::default()).unwrap();
+        append(&mut log, 0..3).await;
+        commit(&mut log, 1).await;
+        commit(&mut log, 2).await;
+        disk.crash_keeping(|_, _| torn);
+        let mut log = open(&disk, Limits::default()).unwrap();
+        assert_eq!(indexes(&mut log).await, [0, 1, 2], "{torn} bytes");
+        let expected = if torn == written - answered { Some(log_id(2)) } else { (torn * 2 >= written - answered).then(|| log_id(1)) };
+        assert_eq!(log.read_committed().await.unwrap(), expected, "{torn} bytes");
+        // And it goes on from there.
+        append(&mut log, 3..4).await;
+        disk.crash();
+        assert_eq!(indexes(&mut open(&disk, Limits::default()).unwrap()).await, [0, 1, 2, 3], "{torn} bytes");
+    }
+}
+
+#[tokio::test]
+async fn a_torn_append_is_cut_at_any_byte() {
+    let disk = MemoryDisk::new();
+    let mut log = open(&disk, Limits::default()).unwrap();
+    append(&mut log, 0..2).await;
+    let first = disk.read(&segment(1), 1 << 20).unwrap().len();
+    append(&mut log, 2..4).await;
+    let whole = disk.read(&segment(1), 1 << 20).unwrap();
+    for cut in first..whole.len() {
+        let disk = MemoryDisk::new();
+        disk.create_dir_all(folder()).unwrap();
+        disk.write_atomic(&segment(1), &whole[..cut]).unwrap();
+        let mut log = open(&disk, Limits::default()).unwrap();
+        assert_eq!(indexes(&mut log).await, [0, 1], "cut at {cut}");
+        assert_eq!(disk.read(&segment(1), 1 << 20).unwrap().len(), first, "cut at {cut}");
+    }
+    // Pages need not reach the disk in their order.
+    let mut zeroed = whole.clone();
+    zeroed[first + 30..first + 60].fill(0);
+    disk.damage(&segment(1), |bytes| *bytes = zeroed).unwrap();
+    assert_eq!(indexes(&mut open(&disk, Limits::default()).unwrap()).await, [0, 1]);
+}
+
+#[tokio::test]
+async fn a_flipped_byte_in_what_was_answered_is_refused_with_its_place() {
+    let disk = MemoryDisk::new();
+    let mut log = open(&disk, Limits::default()).unwrap();
+    append(&mut log, 0..2).await;
+    let starts = [0, disk.read(&segment(1), 1 << 20).unwrap().len()];
+    append(&mut log, 2..3).await;
+    let answered = disk.read(&segment(1), 1 << 20).unwrap().len();
+    commit(&mut log, 2).await;
+    let whole = disk.read(&segment(1), 1 << 20).unwrap();
+    for position in 0..answered {
+        let disk = MemoryDisk::new();
+        disk.create_dir_all(folder()).unwrap();
+        let mut flipped = whole.clone();
+        flipped[position] ^= 0x10;
+        disk.write_atomic(&segment(1), &flipped).unwrap();
+        match open(&disk, Limits::default()).unwrap_err() {
+            Error::Damaged { path, offset, .. } => {
+                assert_eq!(path, segment(1));
+                assert!(offset as usize <= position && (position < starts[1] || offset as usize == starts[1]), "byte {position}: {offset}");
+            }
+            // The version's own byte.
+            Error::Newer { .. } => assert!((8..10).contains(&position)),
+            other => panic!("byte {position}: {other}"),
+        }
+        assert_eq!(disk.read(&segment(1), 1 << 20).unwrap(), flipped, "a refused log is left as it is");
+    }
+}
+
+#[tokio::test]
+async fn refusals_say_what_to_do() {
+    let filled = || async {
+        let disk = MemoryDisk::new();
+        let mut log = open(&disk, TINY).unwrap();
+        for index in 0..12 {
+            append(&mut log, index..index + 1).await;
+        }
+        assert!(disk.list(folder()).unwrap().len() > 3);
+        disk
+    };
+    type Harm = fn(&MemoryDisk);
+    let cases: [(&str, Harm, &str); 5] = [
+        (
+            "middle gone",
+            |disk| disk.remove(&segment(2)).unwrap(),
+            "0000000000000002.log is missing: there are segments before and after it",
+        ),
+        ("first gone", |disk| disk.remove(&segment(1)).unwrap(), "0000000000000001.log is missing: entries from 0 to"),
+        ("emptied", |disk| disk.damage(&segment(2), Vec::clear).unwrap(), "0000000000000002.log is damaged at byte 0: it is shorter than"),
+        ("newer", |disk| disk.damage(&segment(1), |bytes| bytes[8] = 9).unwrap(), "has version 9, this binary reads up to 1"),
+        (
+            "middle cut",
+            |disk| disk.damage(&segment(1), |bytes| bytes.truncate(bytes.len() - 1)).unwrap(),
+            "0000000000000001.log is damaged",
+        ),
+    ];
+    for (name, harm, text) in cases {
+        let disk = filled().await;
+        harm(&disk);
+        let error = open(&disk, TINY).unwrap_err().to_string();
+        assert!(error.contains(text), "{name}: {error}");
+        assert!(error.contains("move") || error.contains("newer one"), "{name}: {error}");
+    }
+    let error = LogStore::open(Arc::new(MemoryDisk::new()), folder(), true).unwrap_err();
+    assert!(matches!(error, Error::Missing { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn purged_segments_are_removed_and_their_vote_is_kept() {
+    let disk = MemoryDisk::new();
+    let mut log = open(&disk, TINY).unwrap();
+    let vote = Vote::new(9, 7);
+    log.save_vote(&vote).await.unwrap();
+    for index in 0..20 {
+        append(&mut log, index..index + 1).await;
+    }
+    let before = disk.list(folder()).unwrap().len();
+    log.purge(log_id(15)).await.unwrap();
+    assert!(disk.list(folder()).unwrap().len() < before);
+    disk.crash();
+    let mut log = open(&disk, TINY).unwrap();
+    assert_eq!(indexes(&mut log).await, [16, 17, 18, 19]);
+    assert_eq!(log.read_vote().await.unwrap(), Some(vote));
+    // A snapshot can be ahead of the log.
+    log.purge(log_id(50)).await.unwrap();
+    append(&mut log, 51..53).await;
+    disk.crash();
+    assert_eq!(indexes(&mut open(&disk, TINY).unwrap()).await, [51, 52]);
+}
+
+#[tokio::test]
+async fn a_broken_disk_is_told_and_nothing_more_is_written() {
+    let disk = MemoryDisk::new();
+    let mut log = open(&disk, Limits::default()).unwrap();
+    append(&mut log, 0..2).await;
+    disk.set_broken(true);
+    assert!(log.blocking_append([entry(2)]).await.is_err());
+    disk.set_broken(false);
+    assert!(log.save_vote(&Vote::new(1, 1)).await.unwrap_err().to_string().contains("broken"));
+    disk.crash();
+    assert_eq!(indexes(&mut open(&disk, Limits::default()).unwrap()).await, [0, 1]);
+}
+
+#[tokio::test]
+async fn readers_get_a_bounded_part_but_at_least_one() {
+    let disk = MemoryDisk::new();
+    let mut log = open(&disk, Limits::default()).unwrap();
+    let large = |index| {
+        let command = Command::KvPut { key: "k".into(), value: vec![0; 5 << 20], flags: 0, check: None };
+        let proposed = Proposed { version: COMMAND_VERSION, at: drover_model::time::UnixNanos(5), command };
+        Entry { log_id: log_id(index), payload: EntryPayload::Normal(Batch { items: vec![Item::new(proposed).unwrap()] }) }
+    };
+    log.blocking_append((0..4).map(large)).await.unwrap();
+    let mut reader = log.get_log_reader().await;
+    assert_eq!(reader.limited_get_log_entries(0, 4).await.unwrap().len(), 1);
+    assert_eq!(reader.try_get_log_entries(1..4).await.unwrap().len(), 3);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Append(u64),
+    TruncateBack(u64),
+    PurgeForward(u64),
+    Vote(u64),
+    Commit,
+    /// A crash that lets a part of what was not synced through.
+    Crash(u64),
+    Reopen,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => (1u64..6).prop_map(Step::Append),
+        1 => (1u64..4).prop_map(Step::TruncateBack),
+        1 => (1u64..8).prop_map(Step::PurgeForward),
+        1 => (1u64..100).prop_map(Step::Vote),
+        2 => Just(Step::Commit),
+        1 => any::<u64>().prop_map(Step::Crash),
+        1 => Just(Step::Reopen),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+/// What the log should hold.
+#[derive(Default)]
+struct Model {
+    entries: BTreeMap<u64, Vec<u8>>,
+    next: u64,
+    purged: Option<u64>,
+    vote: Option<Vote>,
+}
+
+async fn check(log: &mut LogStore, model: &Model) {
+    let found: BTreeMap<_, _> =
+        entries(log).await.into_iter().map(|entry| (entry.log_id.index, rmp_serde::to_vec_named(&entry.payload).unwrap())).collect();
+    assert_eq!(found, model.entries);
+    let state = log.get_log_state().await.unwrap();
+    assert_eq!(state.last_purged_log_id.map(|id| id.index), model.purged);
+    assert_eq!(state.last_log_id.map(|id| id.index), model.next.checked_sub(1));
+    assert_eq!(log.read_vote().await.unwrap(), model.vote);
+}
+
+async fn run(steps: Vec<Step>) {
+    let (disk, mut model) = (MemoryDisk::new(), Model::default());
+    let mut log = open(&disk, TINY).unwrap();
+    for step in steps {
+        match step {
+            Step::Append(count) => {
+                append(&mut log, model.next..model.next + count).await;
+                for index in model.next..model.next + count {
+                    model.entries.insert(index, rmp_serde::to_vec_named(&entry(index).payload).unwrap());
+                }
+                model.next += count;
+            }
+            Step::TruncateBack(count) => {
+                let floor = model.purged.map_or(0, |purged| purged + 1);
+                let from = model.next.saturating_sub(count).max(floor);
+                if from < model.next {
+                    log.truncate(log_id(from)).await.unwrap();
+                    model.entries.split_off(&from);
+                    model.next = from;
+                }
+            }
+            Step::PurgeForward(count) => {
+                let to = model.purged.map_or(0, |purged| purged + 1) + count - 1;
+                log.purge(log_id(to)).await.unwrap();
+                model.entries = model.entries.split_off(&(to + 1));
+                model.purged = Some(to);
+                model.next = model.next.max(to + 1);
+            }
+            Step::Vote(term) => {
+                let vote = Vote::new(term, 7);
+                log.save_vote(&vote).await.unwrap();
+                model.vote = Some(vote);
+            }
+            Step::Commit if model.next > 0 => commit(&mut log, model.next - 1).await,
+            Step::Commit => {}
+            Step::Crash(torn) => {
+                disk.crash_keeping(|_, unsynced| usize::try_from(torn % (unsynced as u64 + 1)).unwrap());
+                log = open(&disk, TINY).unwrap();
+            }
+            Step::Reopen => log = open(&disk, TINY).unwrap(),
+        }
+        check(&mut log, &model).await;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn the_log_holds_what_a_model_holds_whatever_happens(steps in steps()) {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(run(steps));
+    }
+}

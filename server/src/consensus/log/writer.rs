@@ -41,7 +41,11 @@ pub(super) enum Done {
 
 impl Done {
     fn tell(self, result: &io::Result<()>) {
-        let result = result.as_ref().map(|()| ()).map_err(|error| io::Error::new(error.kind(), error.to_string()));
+        let result = match result {
+            Ok(()) => Ok(()),
+            // Each one gets its own: an error of the system cannot be cloned.
+            Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+        };
         match self {
             Self::Nobody => {}
             Self::Answer(sender) => drop(sender.send(result)),
