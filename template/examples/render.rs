@@ -1,7 +1,7 @@
 //! Renders one template file, for comparing with another renderer: `render TEMPLATE OUTPUT`.
 //!
 //! Options come from the environment: `TMPL_LEFT_DELIM`, `TMPL_RIGHT_DELIM`, `TMPL_ERROR_ON_MISSING_KEY` (`1`), `TMPL_FUNCTION_DENYLIST`
-//! (a comma list). `file` reads the disk; a dependency on any server never arrives.
+//! (a comma list), `TMPL_LANGUAGE` (`handlebars`). `file` reads the disk; a dependency on any server never arrives.
 
 #![allow(clippy::print_stderr, reason = "an example talks to its user")]
 
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use drover_template::runner::Clock;
-use drover_template::{Data, Dependency, Environment, Observed, Options, Source, SourceError, Subscription, render_once};
+use drover_template::{Data, Dependency, Environment, Language, Observed, Options, Source, SourceError, Subscription, render_once};
 use tokio::sync::watch;
 
 /// The disk, and nothing else.
@@ -46,6 +46,7 @@ fn options() -> Options {
     let text = |name: &str| std::env::var(name).unwrap_or_default();
     let denied = text("TMPL_FUNCTION_DENYLIST");
     Options {
+        language: Language::named(&text("TMPL_LANGUAGE")).unwrap_or_default(),
         left_delimiter: text("TMPL_LEFT_DELIM"),
         right_delimiter: text("TMPL_RIGHT_DELIM"),
         error_on_missing_key: text("TMPL_ERROR_ON_MISSING_KEY") == "1",

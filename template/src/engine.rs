@@ -8,6 +8,7 @@ use crate::data::Data;
 use crate::dependency::Dependency;
 
 pub use crate::go::GoTemplates;
+pub use crate::handlebars::HandlebarsTemplates;
 
 /// The newest value of each dependency.
 pub type View = BTreeMap<Dependency, Arc<Data>>;
@@ -32,9 +33,39 @@ impl FromIterator<(String, String)> for Environment {
 /// Functions that a job may not call unless the node's operator says so: they run programs and write files.
 pub const DENIED_BY_DEFAULT: [&str; 3] = ["executeTemplate", "plugin", "writeToFile"];
 
+/// In which language a template is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Language {
+    /// `engine = "gotemplate"`, and without one.
+    #[default]
+    Go,
+    /// `engine = "handlebars"`.
+    Handlebars,
+}
+
+impl Language {
+    /// By the name that jobs use; empty is the default.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "" | "gotemplate" => Some(Self::Go),
+            "handlebars" => Some(Self::Handlebars),
+            _ => None,
+        }
+    }
+
+    /// Its reader.
+    pub fn engine(self) -> &'static dyn Engine {
+        match self {
+            Self::Go => &GoTemplates,
+            Self::Handlebars => &HandlebarsTemplates,
+        }
+    }
+}
+
 /// How a template is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
+    pub language: Language,
     pub left_delimiter: String,
     pub right_delimiter: String,
     /// Fail on `.field` of a map that has no such key.
@@ -46,6 +77,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            language: Language::Go,
             left_delimiter: "{{".to_owned(),
             right_delimiter: "}}".to_owned(),
             error_on_missing_key: false,

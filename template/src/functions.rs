@@ -69,6 +69,11 @@ impl Library {
         Self { denied: denied.iter().map(|pattern| denied::Glob::new(pattern)).collect() }
     }
 
+    /// All names, in order.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        BY_NAME.keys().copied().chain(NEVER_RUN)
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<&'static Function> {
         if NEVER_RUN.contains(&name) {
             return Some(&DISABLED);

@@ -16,6 +16,8 @@ pub const PARSE_DEPTH: usize = 100;
 pub const RENDER_DEPTH: usize = 200;
 /// Steps (nodes visited) of one pass over one template.
 pub const RENDER_STEPS: u64 = 10_000_000;
+/// Rounds of loops and calls of functions in one pass of a handlebars template; each costs more than a step.
+pub const HANDLEBARS_STEPS: u64 = 1_000_000;
 /// Nesting of a JSON or YAML document.
 pub const DOCUMENT_DEPTH: usize = 128;
 /// A compiled regular expression.

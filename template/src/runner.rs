@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::dependency::Dependency;
-use crate::engine::{Compiled, Engine, Environment, Error, GoTemplates, Options, Pass};
+use crate::engine::{Compiled, Environment, Error, Options, Pass};
 use crate::limits::{MISSING_AFTER, PASSES_PER_WAKE, WARNING_AGAIN};
 use crate::source::{Source, SourceError};
 
@@ -142,7 +142,8 @@ impl TemplateRunner {
     ) -> Result<Self, (String, Error)> {
         let mut templates = Vec::with_capacity(configs.len());
         for config in configs {
-            let compiled = GoTemplates.compile(&config.text, &config.options).map_err(|error| (config.id.clone(), error))?;
+            let compiled =
+                config.options.language.engine().compile(&config.text, &config.options).map_err(|error| (config.id.clone(), error))?;
             templates.push(Template {
                 pace: Pace::new(config.wait),
                 config,

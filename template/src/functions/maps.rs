@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::go::context::{Context, check_items};
 use crate::go::format;
-use crate::go::function::{Answer, Fault, Function, Type, text};
+use crate::go::function::{Answer, Fault, Function, OBJECTS, Type, text};
 use crate::go::quote;
 use crate::go::value::{Key, List, ListType, MapType, Value};
 use crate::limits::DOCUMENT_DEPTH;
@@ -25,6 +25,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn field(value: &Value, name: &str) -> Value {
     match value {
         Value::Object(object) => object.field(name).unwrap_or(Value::Nil),
+        Value::Map(map) => map.get(&name.into()).unwrap_or(Value::Nil),
         _ => Value::Nil,
     }
 }
@@ -54,7 +55,15 @@ fn by_key(_: &mut Context<'_>, arguments: &[Value]) -> Answer {
 
 /// The pair with its key shortened.
 fn renamed(pair: &Value, key: &str) -> Value {
-    let Value::Object(object) = pair else { return pair.clone() };
+    let object = match pair {
+        Value::Object(object) => object,
+        Value::Map(map) => {
+            let mut entries: BTreeMap<Key, Value> = map.snapshot().into_iter().collect();
+            entries.insert("Key".into(), key.into());
+            return Value::any_map(entries);
+        }
+        other => return other.clone(),
+    };
     let fields = object.fields().into_iter().map(|(name, value)| (name, if name == "Key" { Value::from(key) } else { value }));
     crate::go::object::record("*dependency.KeyPair", fields.collect())
 }
@@ -62,7 +71,9 @@ fn renamed(pair: &Value, key: &str) -> Value {
 /// A list of services of any of the catalogues.
 fn services<'a>(name: &str, value: &'a Value) -> Result<&'a List, Fault> {
     match value {
-        Value::List(list) if matches!(list.of, ListType::Of(of) if of.contains("Service") || of.contains("Snippet")) => Ok(list),
+        Value::List(list) if matches!(list.of, ListType::Of(of) if of.contains("Service") || of.contains("Snippet") || of == OBJECTS) => {
+            Ok(list)
+        }
         other => Err(format!("{name}: wrong argument type {}", other.type_name()).into()),
     }
 }

@@ -1,16 +1,14 @@
 //! A tree to text: walks the nodes, evaluates what stands between the delimiters.
 
-use std::collections::BTreeSet;
-
 use super::Tree;
 use super::ast::{Branch, BranchKind, Node, Pipe, Place};
 use super::context::Context;
 use super::format;
 use super::function::Fault;
 use super::value::{IntType, Value};
-use crate::data::Data;
 use crate::engine::{Error, ErrorKind, Outcome, Pass};
 use crate::limits::{OUTPUT_BYTES, RENDER_DEPTH, RENDER_STEPS};
+use crate::redact::redact;
 
 mod call;
 mod evaluate;
@@ -30,7 +28,7 @@ pub(super) fn render(tree: &Tree, pass: &Pass<'_>) -> Result<Outcome, Error> {
     let walked = executor.walk(&Value::Nil, root);
     let Executor { context, out, .. } = executor;
     if let Err(Stop::Error(mut error)) = walked {
-        error.text = redact(&error.text, &context);
+        error.text = redact(&error.text, &context.used, context.pass.view);
         return Err(*error);
     }
     let text = context.missing.is_empty().then_some(out);
@@ -246,67 +244,5 @@ impl<'t> Executor<'t, '_> {
         let result = self.nested(|executor| executor.walk(&argument, nodes));
         self.frame = outer;
         result
-    }
-}
-
-/// Replaces every value that came from a secret, wherever it appears.
-fn redact(text: &str, context: &Context<'_>) -> String {
-    let mut secrets = BTreeSet::new();
-    for dependency in context.used.iter().filter(|dependency| dependency.is_secret()) {
-        match context.pass.view.get(dependency).map(|data| &**data) {
-            Some(Data::Secret(Some(secret))) => secret.data.values().for_each(|value| collect(value, 1, &mut secrets)),
-            Some(Data::Variable(Some(variable))) => secrets.extend(variable.items.values().cloned()),
-            Some(Data::Certificate(certificate)) => {
-                secrets.insert(certificate.key.clone());
-            }
-            Some(Data::CaLeaf(leaf)) => {
-                secrets.insert(leaf.private_key_pem.clone());
-            }
-            _ => {}
-        }
-    }
-    secrets.remove("");
-    let mut secrets: Vec<String> = secrets.into_iter().collect();
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    replace_all(text, &secrets)
-}
-
-/// In one pass over the text, so that a short secret cannot cut up a replacement.
-fn replace_all(text: &str, secrets: &[String]) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        match secrets.iter().find(|secret| rest.starts_with(secret.as_str())) {
-            Some(secret) => {
-                out.push_str("[redacted]");
-                rest = &rest[secret.len()..];
-            }
-            None => {
-                out.push(c);
-                rest = &rest[c.len_utf8()..];
-            }
-        }
-    }
-    out
-}
-
-/// A shorter text deep inside a secret would blot out half of every message and protect nothing.
-const SHORTEST_NESTED: usize = 3;
-
-/// All texts and numbers of at least `shortest` bytes.
-fn collect(value: &serde_json::Value, shortest: usize, secrets: &mut BTreeSet<String>) {
-    match value {
-        serde_json::Value::String(text) if text.len() >= shortest => {
-            secrets.insert(text.clone());
-            // A secret is also hidden in its quoted form.
-            let quoted = super::quote::quote(text.as_bytes());
-            secrets.insert(quoted[1..quoted.len() - 1].to_owned());
-        }
-        serde_json::Value::Number(number) if number.to_string().len() >= shortest => {
-            secrets.insert(number.to_string());
-        }
-        serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, SHORTEST_NESTED, secrets)),
-        serde_json::Value::Object(entries) => entries.values().for_each(|item| collect(item, SHORTEST_NESTED, secrets)),
-        _ => {}
     }
 }

@@ -96,6 +96,9 @@ impl Type {
 /// The type of what `ls` and `tree` give.
 pub(crate) const KEY_PAIRS: &str = "[]*dependency.KeyPair";
 
+/// A list of maps that came from a language without types; it stands for any list of structs.
+pub(crate) const OBJECTS: &str = "[]object";
+
 /// Functions that the engine itself runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Special {

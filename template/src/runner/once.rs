@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::{Engine, Environment, Error, GoTemplates, Options, Pass};
+use crate::engine::{Environment, Error, Options, Pass};
 use crate::limits::PASSES_PER_WAKE;
 use crate::source::{Source, SourceError};
 
@@ -29,7 +29,7 @@ pub async fn render_once(
     source: Arc<dyn Source>,
     clock: &Clock,
 ) -> Result<Vec<u8>, OnceError> {
-    let compiled = GoTemplates.compile(text, options)?;
+    let compiled = options.language.engine().compile(text, options)?;
     let mut watches = Watches::new(source);
     let mut passes = 0;
     loop {
