@@ -1,0 +1,7 @@
+//! The kernel's process calls. The only place of the client where `unsafe` may stand.
+
+pub(crate) use pidfd::PidFd;
+
+pub(crate) mod beneath;
+mod pidfd;
+pub(crate) mod process;

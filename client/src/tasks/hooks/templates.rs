@@ -1,0 +1,273 @@
+//! The task's templates: rendered before it starts, and again whenever what they read has changed.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use drover_model::job::{Task, Template};
+use drover_template::{
+    Dependency, Environment as TemplateEnvironment, Event, Language, Options, Ownership, Rendered, TemplateConfig, TemplateRunner, Wait,
+    Written, env_file, read_beneath, write_beneath,
+};
+use tokio::sync::mpsc;
+
+use super::HookError;
+use crate::{
+    environment::Environment,
+    limits,
+    tasks::{Scope, events},
+    templates::TaskContext,
+};
+use change::Change;
+
+mod change;
+
+/// Names of missing dependencies that are told; of the others only their number.
+const MISSING_NAMES: usize = 3;
+/// What a template's file may do when the job says nothing sensible.
+const DEFAULT_PERMS: u32 = 0o644;
+
+/// One template of the job and where it goes.
+struct Prepared {
+    template: Template,
+    /// Beneath the allocation's folder.
+    destination: PathBuf,
+}
+
+/// Renders all and returns when every one is complete; then goes on beside the task.
+pub(super) async fn prepare(scope: &Arc<Scope>, task: &Task) -> Result<(), HookError> {
+    let Some((templates, mut events)) = begin(scope, task)? else { return Ok(()) };
+    let first = first(scope, &mut events).await?;
+    let mut changed = Change::default();
+    for rendered in first {
+        apply(scope, &templates, &rendered, &mut changed)?;
+    }
+    change::run_first_scripts(scope, &templates);
+    scope.beside(follow(Arc::clone(scope), templates, events, Change::default()));
+    Ok(())
+}
+
+/// The same for a task that runs: what has changed meanwhile is acted on, and nothing is waited for.
+pub(super) async fn resume(scope: &Arc<Scope>, task: &Task) -> Result<(), HookError> {
+    let Some((templates, events)) = begin(scope, task)? else { return Ok(()) };
+    // The variables that the running task has, for its next start.
+    for index in 0..templates.len() {
+        let kept = read_beneath(
+            &scope.dirs.alloc_root,
+            &templates[index].destination,
+            usize::try_from(limits::RENDERED_BYTES).unwrap_or(usize::MAX),
+        );
+        if let Some(bytes) = kept.ok().flatten().filter(|_| templates[index].template.envvars) {
+            scope.set_template(index, env_file::parse(&bytes).unwrap_or_default());
+        }
+    }
+    scope.beside(follow(Arc::clone(scope), templates, events, Change::default()));
+    Ok(())
+}
+
+type Begun = (Vec<Prepared>, mpsc::Receiver<Event>);
+
+/// Sets the renderer going. None: there is nothing to render.
+fn begin(scope: &Arc<Scope>, task: &Task) -> Result<Option<Begun>, HookError> {
+    if task.templates.is_empty() {
+        return Ok(None);
+    }
+    let environment = scope.environment();
+    let prepared = |template: &Template| Prepared {
+        template: template.clone(),
+        destination: beneath(scope, &environment.interpolate(&template.dest_path)),
+    };
+    let templates: Vec<Prepared> = task.templates.iter().map(prepared).collect();
+    let configs = templates.iter().enumerate().map(|(index, prepared)| config(scope, &environment, index, prepared));
+    let configs = configs.collect::<Result<Vec<_>, _>>().map_err(|text| failed(scope, &text))?;
+    let source = scope.shared.parts.sources.open(Arc::new(context(scope, task)));
+    let clock = Arc::clone(&scope.shared.runtime.clock);
+    let clock = Arc::new(move || jiff::Timestamp::from_nanosecond(i128::from(clock.now().0)).unwrap_or_default());
+    let variables: TemplateEnvironment = environment.variables.into_iter().collect();
+    let runner = TemplateRunner::new(configs, variables, source, clock).map_err(|(_, error)| failed(scope, &error.to_string()))?;
+    let (sender, receiver) = mpsc::channel(drover_template::limits::EVENT_QUEUE);
+    // It ends when nobody listens any more.
+    scope.beside(runner.run(sender));
+    Ok(Some((templates, receiver)))
+}
+
+/// A template that cannot be rendered fails its task, whatever the restart policy says.
+fn failed(scope: &Scope, text: &str) -> HookError {
+    HookError { event: events::killing_because(scope.now(), &format!("Template failed: {text}")), is_recoverable: false }
+}
+
+fn config(scope: &Scope, environment: &Environment, index: usize, prepared: &Prepared) -> Result<TemplateConfig, String> {
+    let template = &prepared.template;
+    let text = if template.embedded_tmpl.is_empty() {
+        read_source(scope, &environment.interpolate(&template.source_path))?
+    } else {
+        template.embedded_tmpl.clone()
+    };
+    let defaults = &scope.shared.config.template;
+    let own = template.wait.and_then(|wait| wait.min.map(|min| (min, wait.max.unwrap_or(min * 4))));
+    let limit = usize::try_from(limits::RENDERED_BYTES).unwrap_or(usize::MAX);
+    let delimiter = |text: &str, default: &str| if text.is_empty() { default.to_owned() } else { text.to_owned() };
+    Ok(TemplateConfig {
+        id: index.to_string(),
+        text,
+        options: Options {
+            language: Language::named(&template.engine).ok_or_else(|| format!("unknown template engine {:?}", template.engine))?,
+            left_delimiter: delimiter(&template.left_delim, "{{"),
+            right_delimiter: delimiter(&template.right_delim, "}}"),
+            error_on_missing_key: template.err_missing_key,
+            denied: defaults.denied_functions.clone(),
+        },
+        once: template.once,
+        wait: own.or(defaults.wait).map(|(min, max)| Wait { min, max }),
+        previous: read_beneath(&scope.dirs.alloc_root, &prepared.destination, limit).ok().flatten(),
+    })
+}
+
+fn read_source(scope: &Scope, path: &str) -> Result<String, String> {
+    let limit = drover_template::limits::TEMPLATE_BYTES;
+    if scope.shared.config.template.disable_file_sandbox && path.starts_with('/') {
+        return std::fs::read_to_string(path).map_err(|error| format!("template source {path}: {error}"));
+    }
+    let bytes =
+        read_beneath(&scope.dirs.alloc_root, &beneath(scope, path), limit).map_err(|error| format!("template source {path}: {error}"))?;
+    let bytes = bytes.ok_or_else(|| format!("template source {path} does not exist"))?;
+    String::from_utf8(bytes).map_err(|_| format!("template source {path} is no text"))
+}
+
+/// A path of the job as one beneath the allocation's folder: relative ones start in the task's.
+pub(super) fn beneath(scope: &Scope, path: &str) -> PathBuf {
+    match Path::new(path).strip_prefix(&scope.dirs.alloc_root) {
+        Ok(inside) => inside.to_owned(),
+        Err(_) => Path::new(&scope.name).join(path.trim_start_matches('/')),
+    }
+}
+
+fn context(scope: &Scope, task: &Task) -> TaskContext {
+    let allocation = scope.allocation();
+    let of_group = || allocation.group().and_then(|group| group.consul.clone());
+    TaskContext {
+        alloc_id: scope.alloc_id,
+        region: scope.shared.config.region.clone(),
+        namespace: allocation.namespace.clone(),
+        job_id: allocation.job_id.clone(),
+        group: allocation.task_group.clone(),
+        task: scope.name.clone(),
+        task_dir: scope.dirs.task.clone(),
+        disable_file_sandbox: scope.shared.config.template.disable_file_sandbox,
+        vault: task.vault.clone(),
+        vault_token: scope.vault_token.subscribe(),
+        consul: task.consul.clone().or_else(of_group).unwrap_or_default(),
+        consul_token: scope.consul_token.subscribe(),
+        identity: scope.identity.subscribe(),
+    }
+}
+
+/// Waits for the first complete render, and says what it waits for.
+async fn first(scope: &Scope, events: &mut mpsc::Receiver<Event>) -> Result<Vec<Rendered>, HookError> {
+    while let Some(event) = events.recv().await {
+        match event {
+            Event::First(rendered) => return Ok(rendered),
+            Event::Missing(missing) => scope.event(events::template(scope.now(), &missing_text(&missing))),
+            Event::Failed { error, .. } => return Err(failed(scope, &error)),
+            Event::Warning(warning) => {
+                tracing::warn!(task = ?scope, dependency = %warning.dependency, error = warning.text, "a template waits for its data")
+            }
+            Event::Changed(_) | Event::Recovered(_) => {}
+        }
+    }
+    Err(failed(scope, "the renderer has ended"))
+}
+
+fn missing_text(missing: &BTreeSet<Dependency>) -> String {
+    let mut names: Vec<String> = missing.iter().map(Dependency::to_string).collect();
+    names.sort();
+    let more = names.len().saturating_sub(MISSING_NAMES);
+    names.truncate(MISSING_NAMES);
+    let text = format!("Missing: {}", names.join(", "));
+    if more == 0 { text } else { format!("{text}, and {more} more") }
+}
+
+/// Writes one rendered text and notes what its change asks for.
+fn apply(scope: &Scope, templates: &[Prepared], rendered: &Rendered, change: &mut Change) -> Result<(), HookError> {
+    let Some((index, prepared)) = rendered.id.parse().ok().and_then(|index: usize| Some((index, templates.get(index)?))) else {
+        return Ok(());
+    };
+    let template = &prepared.template;
+    if template.envvars {
+        let parsed = env_file::parse(&rendered.text);
+        let parsed = parsed.map_err(|error| {
+            let text = format!("Template failed to read environment variables: {error}");
+            HookError { event: events::killing_because(scope.now(), &text), is_recoverable: false }
+        })?;
+        scope.set_template(index, parsed);
+    }
+    let id = |id: Option<i64>| id.and_then(|id| u32::try_from(id).ok());
+    let owner = Ownership { uid: id(template.uid), gid: id(template.gid) };
+    let perms = u32::from_str_radix(&template.perms, 8).unwrap_or(DEFAULT_PERMS);
+    let written = write_beneath(&scope.dirs.alloc_root, &prepared.destination, &rendered.text, perms, owner);
+    if written.map_err(|error| failed(scope, &error.to_string()))? == Written::Changed {
+        change.add(template);
+    }
+    Ok(())
+}
+
+/// Follows changes for as long as the task lives. Nothing here ends a running task but the job's own `change_mode`.
+async fn follow(scope: Arc<Scope>, templates: Vec<Prepared>, mut events: mpsc::Receiver<Event>, mut change: Change) {
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = change.due() => {
+                std::mem::take(&mut change).act(&scope).await;
+                continue;
+            }
+        };
+        match event {
+            Some(Event::Changed(all) | Event::First(all)) => {
+                for rendered in all {
+                    if let Err(error) = apply(&scope, &templates, &rendered, &mut change) {
+                        scope.event(events::hook_failed(scope.now(), &error.event.display_message));
+                    }
+                }
+                change.schedule(&*scope.shared.runtime.random);
+            }
+            Some(Event::Failed { error, .. }) => {
+                scope.event(events::hook_failed(scope.now(), &format!("Template failed: {error}; its last text stays")))
+            }
+            Some(Event::Warning(warning)) => {
+                let text = format!("Template: {} cannot be read: {}; the last value stays", warning.dependency, warning.text);
+                scope.event(events::hook_message(scope.now(), &text));
+            }
+            Some(Event::Recovered(dependency)) => {
+                scope.event(events::hook_message(scope.now(), &format!("Template: {dependency} can be read again")));
+            }
+            Some(Event::Missing(missing)) => {
+                tracing::debug!(task = ?scope, missing = missing.len(), "a template of a running task waits for data")
+            }
+            // Nothing can change any more; what is due is still done.
+            None => {
+                change.due().await;
+                std::mem::take(&mut change).act(&scope).await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drover_template::Scope as ConsulScope;
+
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_told_in_order_and_not_at_length() {
+        let key = |key: &str| Dependency::KvGet { key: key.to_owned(), scope: ConsulScope::default() };
+        for (keys, want) in [
+            (vec!["b", "a"], "Missing: kv.block(a), kv.block(b)"),
+            (vec!["5", "4", "3", "2", "1"], "Missing: kv.block(1), kv.block(2), kv.block(3), and 2 more"),
+        ] {
+            assert_eq!(missing_text(&keys.into_iter().map(key).collect()), want);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Where a task's templates get their data from, as the client sees it.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use drover_model::{
+    ids::{AllocId, Name},
+    job::{ConsulUse, VaultUse},
+    secret::SecretText,
+};
+use drover_template::Source;
+use tokio::sync::watch;
+
+/// Opens a data source for a task. Distinct dependencies of all tasks share their watchers behind it.
+pub trait Sources: Send + Sync + fmt::Debug {
+    fn open(&self, task: Arc<TaskContext>) -> Arc<dyn Source>;
+}
+
+/// On whose behalf a template reads.
+#[derive(Clone, Debug)]
+pub struct TaskContext {
+    pub alloc_id: AllocId,
+    pub region: String,
+    pub namespace: Name,
+    pub job_id: Name,
+    pub group: Name,
+    pub task: String,
+    /// What `file` may read; relative paths start here.
+    pub task_dir: PathBuf,
+    pub disable_file_sandbox: bool,
+    /// The task's `vault` block; without one it may not read secrets of a Vault.
+    pub vault: Option<VaultUse>,
+    /// The newest Vault token; empty when there is none.
+    pub vault_token: watch::Receiver<SecretText>,
+    pub consul: ConsulUse,
+    /// The newest Consul token; empty when there is none.
+    pub consul_token: watch::Receiver<SecretText>,
+    /// The task's own identity to the servers.
+    pub identity: watch::Receiver<SecretText>,
+}
