@@ -10,6 +10,7 @@
 
 pub mod allocation;
 pub mod deployment;
+pub mod diff;
 pub mod evaluation;
 pub mod ids;
 pub mod job;

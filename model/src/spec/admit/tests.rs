@@ -2,11 +2,11 @@ use serde_json::json;
 
 use super::*;
 
-fn spec(json: serde_json::Value) -> JobSpec {
+fn spec(json: Value) -> JobSpec {
     serde_json::from_value(json).unwrap()
 }
 
-fn minimal() -> serde_json::Value {
+fn minimal() -> Value {
     json!({"ID": "web", "TaskGroups": [{"Name": "g", "Tasks": [{"Name": "t", "Driver": "raw_exec"}]}]})
 }
 

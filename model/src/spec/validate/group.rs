@@ -174,7 +174,7 @@ fn scaling(group: &TaskGroup, errors: &mut ValidationErrors) {
         errors.push("Scaling policy invalid: maximum count must be specified");
         return;
     };
-    if min < 0 || min > MAX_COUNT || max > MAX_COUNT {
+    if !(0..=MAX_COUNT).contains(&min) || max > MAX_COUNT {
         errors.push(format!("Scaling policy invalid: minimum and maximum must be between 0 and {MAX_COUNT}"));
     }
     if max < min {
