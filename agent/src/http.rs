@@ -4,7 +4,7 @@
 //! What goes wrong is one plain line with a status; malformed requests get a 4xx, and even a panic costs only the request that met it.
 //! Start at [`route::route`].
 
-pub use api::Api;
+pub use api::{Api, LocalClient};
 pub use serve::{HttpLimits, serve};
 
 pub mod backend;
@@ -32,6 +32,4 @@ mod secret;
 mod serve;
 mod services;
 mod status;
-#[cfg(test)]
-mod tests;
 mod well_known;

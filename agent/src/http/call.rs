@@ -1,6 +1,9 @@
 //! A request, unpacked.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -42,13 +45,14 @@ pub(super) struct Call {
     pub(super) path: String,
     pub(super) headers: HeaderMap,
     query: Vec<(String, String)>,
-    body: Option<Body>,
+    /// Read once. A body may not be shared between threads while a call may: the lock, which is never contended, is what makes it so.
+    body: Mutex<Option<Body>>,
 }
 
 impl Call {
     pub(super) fn new(api: Arc<Api>, parts: Parts, body: Body) -> Self {
         let query = parts.uri.query().map(parse_query).unwrap_or_default();
-        Self { api, method: parts.method, path: parts.uri.path().to_owned(), headers: parts.headers, query, body: Some(body) }
+        Self { api, method: parts.method, path: parts.uri.path().to_owned(), headers: parts.headers, query, body: Mutex::new(Some(body)) }
     }
 
     pub(super) fn verb(&self) -> Verb {
@@ -144,7 +148,8 @@ impl Call {
 
     /// The whole body, within the limits.
     pub(super) async fn body(&mut self) -> Result<Bytes, Error> {
-        let Some(body) = self.body.take() else { return Ok(Bytes::new()) };
+        let body = self.body.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(body) = body else { return Ok(Bytes::new()) };
         let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect()).await;
         match collected {
             Ok(Ok(body)) => Ok(body.to_bytes()),

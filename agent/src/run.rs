@@ -1,0 +1,127 @@
+//! The life of an agent as a command: configuration, banner, signals.
+
+use std::io::{self, Write};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    Agent, AgentFlags, Config, ConfigError, StartError,
+    logging::{self, Logging},
+};
+
+/// Why the command ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("Error loading configuration: {0}")]
+    Config(#[from] ConfigError),
+    #[error("Error setting up logging: {0}")]
+    Logging(String),
+    #[error("Error starting agent: {0}")]
+    Start(#[from] StartError),
+    #[error("Error starting agent: {0}")]
+    Runtime(#[source] io::Error),
+}
+
+/// Runs an agent until it is told to stop.
+pub fn run(flags: AgentFlags) -> Result<(), RunError> {
+    let config = Config::load(&flags, &|name| std::env::var(name).ok())?;
+    let logging = logging::install(&config.log).map_err(RunError::Logging)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("drover").build().map_err(RunError::Runtime)?;
+    let outcome = runtime.block_on(live(flags, config, logging));
+    // What blocks (a file system that hangs, say) must not keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    outcome
+}
+
+async fn live(flags: AgentFlags, config: Config, logging: Logging) -> Result<(), RunError> {
+    // Before anything starts, so that a signal that comes early is not lost.
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Runtime)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Runtime)?;
+    let mut reload = signal(SignalKind::hangup()).map_err(RunError::Runtime)?;
+    say(&loading(&config));
+    let agent = tokio::select! {
+        agent = Agent::start(config) => agent?,
+        _ = interrupt.recv() => return Ok(()),
+        _ = terminate.recv() => return Ok(()),
+    };
+    say(&banner(&agent));
+    notify("READY=1");
+    let leaves = loop {
+        tokio::select! {
+            _ = interrupt.recv() => break agent.config().leave_on_interrupt,
+            _ = terminate.recv() => break agent.config().leave_on_terminate,
+            _ = reload.recv() => reload_log_level(&flags, &logging),
+        }
+    };
+    notify("STOPPING=1");
+    say("==> Caught signal: gracefully shutting down agent...\n");
+    let stopping = async {
+        if leaves {
+            agent.leave().await;
+        }
+        agent.shutdown().await;
+    };
+    tokio::select! {
+        () = stopping => {}
+        _ = interrupt.recv() => say("==> Caught second signal: exiting at once\n"),
+        _ = terminate.recv() => say("==> Caught second signal: exiting at once\n"),
+    }
+    Ok(())
+}
+
+/// Reads the configuration anew. The log level is what can change while an agent runs.
+fn reload_log_level(flags: &AgentFlags, logging: &Logging) {
+    match Config::load(flags, &|name| std::env::var(name).ok()) {
+        Ok(config) => {
+            logging.set_level(config.log.level);
+            tracing::info!(level = config.log.level.as_str(), "configuration reloaded");
+        }
+        Err(error) => tracing::error!(%error, "the configuration was not reloaded"),
+    }
+}
+
+fn loading(config: &Config) -> String {
+    let mut text = String::new();
+    if config.files.is_empty() {
+        text.push_str("==> No configuration files loaded\n");
+    } else {
+        let files: Vec<String> = config.files.iter().map(|path| path.display().to_string()).collect();
+        text.push_str(&format!("==> Loaded configuration from {}\n", files.join(", ")));
+    }
+    text.push_str("==> Starting Drover agent...\n");
+    text
+}
+
+fn banner(agent: &Agent) -> String {
+    let config = agent.config();
+    let advertise = &config.advertise;
+    let word = |text: &Option<String>| text.clone().unwrap_or_default();
+    let rows = [
+        ("Advertise Addrs", format!("HTTP: {}; RPC: {}; Serf: {}", word(&advertise.http), word(&advertise.rpc), word(&advertise.serf))),
+        ("Bind Addrs", format!("HTTP: [{}]; RPC: {}", agent.http_address(), config.rpc_address())),
+        ("Client", config.client.enabled.to_string()),
+        ("Log Level", config.log.level.as_str().to_owned()),
+        ("Node Id", agent.node_id().map(|id| id.to_string()).unwrap_or_default()),
+        ("Region", format!("{} (DC: {})", config.region, config.datacenter)),
+        ("Server", config.server.enabled.to_string()),
+        ("Version", env!("CARGO_PKG_VERSION").to_owned()),
+    ];
+    let lines: Vec<String> = rows.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name:>22}: {value}\n")).collect();
+    format!("==> Drover agent configuration:\n\n{}\n==> Drover agent started! Log data will stream in below:\n\n", lines.concat())
+}
+
+/// To standard output, which may be gone.
+fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}
+
+/// Tells the service manager how far the agent is, when there is one.
+fn notify(state: &str) {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let sent = std::os::unix::net::UnixDatagram::unbound().and_then(|socket| socket.send_to(state.as_bytes(), path));
+    if let Err(error) = sent {
+        tracing::debug!(%error, state, "the service manager was not told");
+    }
+}
