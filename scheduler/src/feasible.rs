@@ -15,12 +15,15 @@ mod version;
 
 /// Whether a node is one of those that a job asked for by pool and datacenter.
 pub(crate) fn in_scope(job: &Job, node: &Node) -> bool {
-    let pool = job.node_pool == node.node_pool || job.node_pool == ALL_POOLS;
-    pool && job.datacenters.iter().any(|pattern| glob(pattern.as_bytes(), node.datacenter.as_bytes()))
+    in_pool(job, node) && job.datacenters.iter().any(|pattern| glob(pattern.as_bytes(), node.datacenter.as_bytes()))
 }
 
 /// The built-in pool that every node is in.
-pub(crate) const ALL_POOLS: &str = "all";
+const ALL_POOLS: &str = "all";
+
+pub(crate) fn in_pool(job: &Job, node: &Node) -> bool {
+    job.node_pool == node.node_pool || job.node_pool == ALL_POOLS
+}
 
 /// `*` stands for any text.
 fn glob(pattern: &[u8], text: &[u8]) -> bool {

@@ -41,8 +41,7 @@ mod score;
 pub(crate) mod search;
 mod spread;
 
-/// So many placements of a group in one plan show the scores of other nodes too. Nobody reads ten thousand tables, and making them would take
-/// longer than placing.
+/// So many placements of a group in one plan show scores. Nobody reads ten thousand tables, and making and keeping them would cost more than the placing.
 const DETAILED_METRICS: usize = 64;
 
 /// One allocation that is to be placed.
@@ -67,6 +66,14 @@ pub(crate) struct Want {
 pub(crate) enum Placed {
     Yes(Box<Allocation>),
     No,
+}
+
+/// What making room on a node would cost.
+struct Sacrifice {
+    /// The highest priority among the victims, and their number.
+    cost: (u8, usize),
+    row: Row,
+    victims: Vec<Arc<Allocation>>,
 }
 
 pub(crate) struct Placer<'s> {
@@ -170,7 +177,7 @@ impl<'s> Placer<'s> {
                 self.give_up(&mut search, old);
             }
             let pick = search.admits(&self.fleet, *row).then(|| Pick { row: *row, parts: search.parts(&self.fleet, *row) });
-            let allocation = pick.and_then(|pick| self.take(&mut search, want, pick, &survey, &[]).ok());
+            let allocation = pick.and_then(|pick| self.take(&mut search, want, pick, &survey, Some(&[])).ok());
             match allocation.or_else(|| self.preempt(&mut search, want, &survey, *row..*row + 1)) {
                 Some(allocation) => placed.push(Placed::Yes(Box::new(allocation))),
                 None => {
@@ -244,10 +251,10 @@ impl<'s> Placer<'s> {
     fn place_one(&mut self, search: &mut Search<'_>, want: &Want, survey: &Arc<AllocMetric>, detailed: bool) -> Option<Allocation> {
         let penalized = self.rows_to_avoid(want);
         let preferred = self.preferred_row(search, want);
-        let best = if detailed { search.best(&self.fleet, metric::SHOWN_NODES) } else { Vec::new() };
+        let best = detailed.then(|| search.best(&self.fleet, metric::SHOWN_NODES));
         loop {
             let pick = search.pick(&self.fleet, &penalized, preferred)?;
-            match self.take(search, want, pick, survey, &best) {
+            match self.take(search, want, pick, survey, best.as_deref()) {
                 Ok(allocation) => return Some(allocation),
                 Err(misfit) => search.exclude(pick.row, misfit),
             }
@@ -260,12 +267,15 @@ impl<'s> Placer<'s> {
         search: &mut Search<'_>,
         want: &Want,
         pick: Pick,
-        survey: &AllocMetric,
-        best: &[Pick],
+        survey: &Arc<AllocMetric>,
+        best: Option<&[Pick]>,
     ) -> Result<Allocation, Misfit> {
         let node = self.fleet.node(pick.row);
         let resources = search.ask.assign(node, self.fleet.exclusive(pick.row), self.stream.number())?;
-        let metrics = Arc::new(AllocMetric { score_meta_data: metric::scores(&self.fleet, pick, best), ..survey.clone() });
+        let metrics = match best {
+            Some(best) => Arc::new(AllocMetric { score_meta_data: metric::scores(&self.fleet, pick, best), ..(**survey).clone() }),
+            None => Arc::clone(survey),
+        };
         let amounts = if search.ask.is_plain() { *search.ask.amounts() } else { resources.amounts() };
         let allocation = Allocation { resources, metrics, ..self.allocation(want, pick) };
         self.settle(search, pick.row, &allocation, amounts);
@@ -273,12 +283,12 @@ impl<'s> Placer<'s> {
     }
 
     /// Makes room on that of the rows where it costs least, if the operator lets jobs of this kind do so.
-    fn preempt(&mut self, search: &mut Search<'_>, want: &Want, survey: &AllocMetric, rows: Range<Row>) -> Option<Allocation> {
+    fn preempt(&mut self, search: &mut Search<'_>, want: &Want, survey: &Arc<AllocMetric>, rows: Range<Row>) -> Option<Allocation> {
         let priority = want.job.priority.checked_sub(preempt::PRIORITY_GAP)?;
         if !self.config.preemption.allowed_for(want.job.kind) {
             return None;
         }
-        let mut best: Option<((u8, usize), Row, Vec<Arc<Allocation>>)> = None;
+        let mut best: Option<Sacrifice> = None;
         for row in rows.filter(|row| search.is_feasible(*row) && !search.shares_host(*row) && search.violates(*row).is_none()) {
             let mut candidates = self.snapshot.node_allocations(self.fleet.node(row).id);
             candidates.retain(|other| {
@@ -289,15 +299,15 @@ impl<'s> Placer<'s> {
             });
             let Some(victims) = preempt::victims(search, &self.fleet, row, candidates) else { continue };
             let cost = (victims.iter().map(|victim| victim.job.priority).max().unwrap_or(0), victims.len());
-            if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
-                best = Some((cost, row, victims));
+            if best.as_ref().is_none_or(|least| cost < least.cost) {
+                best = Some(Sacrifice { cost, row, victims });
             }
         }
-        let (_, row, victims) = best?;
+        let Sacrifice { row, victims, .. } = best?;
         victims.iter().for_each(|victim| self.release(victim));
         search.exhausted.remove(&row);
         let pick = Pick { row, parts: search.parts(&self.fleet, row) };
-        let mut allocation = self.take(search, want, pick, survey, &[]).ok()?;
+        let mut allocation = self.take(search, want, pick, survey, Some(&[])).ok()?;
         allocation.preempted_allocations = victims.iter().map(|victim| victim.id).collect();
         self.evicted.extend(victims.into_iter().map(|victim| (victim, allocation.id)));
         Some(allocation)
@@ -360,8 +370,8 @@ impl<'s> Placer<'s> {
         let rows = row.map_or(0..self.fleet.len(), |row| row..row + 1);
         self.failed.insert(want.group.clone(), metric::failure(search, &self.fleet, job, rows));
         self.escaped |= search.requirements.escape_class();
-        for node in self.fleet.classes() {
-            let eligible = search.requirements.refused_by_class(node).is_none();
+        for (node, in_scope) in self.fleet.scopes() {
+            let eligible = in_scope && search.requirements.refused_by_class(node).is_none();
             // A class that suits one group of the job is worth waking up for.
             *self.class_eligibility.entry(node.computed_class.clone()).or_insert(false) |= eligible;
         }

@@ -13,7 +13,7 @@ use drover_model::{
 
 use crate::{
     Snapshot,
-    feasible::{ALL_POOLS, in_scope},
+    feasible::{in_pool, in_scope},
     fit::{Misfit, Usage, exceeds, has_slot},
 };
 
@@ -30,10 +30,19 @@ pub(crate) struct Fleet<'s> {
     used: Vec<Amounts>,
     allocations: Vec<u32>,
     class_of: Vec<u32>,
-    /// Of each class its first node, which stands for all.
-    classes: Vec<Row>,
+    classes: Vec<Class<'s>>,
     pub(crate) in_pool: u32,
     pub(crate) available: Map<u32>,
+}
+
+/// Nodes that no constraint tells apart.
+#[derive(Debug)]
+struct Class<'s> {
+    /// The first of them, which stands for all.
+    node: &'s Arc<Node>,
+    in_pool: bool,
+    in_scope: bool,
+    ready: u32,
 }
 
 impl<'s> Fleet<'s> {
@@ -50,31 +59,43 @@ impl<'s> Fleet<'s> {
             in_pool: 0,
             available: Map::default(),
         };
-        let mut known: HashMap<&str, u32> = HashMap::new();
-        for (node, usage) in snapshot.nodes() {
-            if !node.is_schedulable() || (job.node_pool != node.node_pool && job.node_pool != ALL_POOLS) {
-                continue;
+        let mut known: HashMap<&'s str, u32> = HashMap::new();
+        let mut last: Option<(&String, u32)> = None;
+        for (node, usage) in snapshot.nodes().filter(|(node, _)| node.is_schedulable()) {
+            // Neighbours are often alike.
+            let class = match last {
+                Some((name, class)) if !node.computed_class.is_empty() && *name == node.computed_class => class,
+                _ => fleet.classify(job, node, &mut known),
+            };
+            last = Some((&node.computed_class, class));
+            let members = &mut fleet.classes[class as usize];
+            members.ready += 1;
+            if members.in_scope {
+                fleet.push(node, usage, class);
             }
-            fleet.in_pool += 1;
-            if in_scope(job, node) {
-                fleet.push(node, usage, &mut known);
+        }
+        for class in fleet.classes.iter().filter(|class| class.in_pool) {
+            fleet.in_pool += class.ready;
+            if class.in_scope {
+                *fleet.available.entry(class.node.datacenter.clone()).or_default() += class.ready;
             }
         }
         fleet
     }
 
-    fn push(&mut self, node: &'s Arc<Node>, usage: &'s Usage, known: &mut HashMap<&'s str, u32>) {
-        let row = self.nodes.len();
-        match self.available.get_mut(&node.datacenter) {
-            Some(count) => *count += 1,
-            None => _ = self.available.insert(node.datacenter.clone(), 1),
-        }
+    /// Scope is a matter of pool and datacenter, in which nodes of a class are equal.
+    fn classify(&mut self, job: &Job, node: &'s Arc<Node>, known: &mut HashMap<&'s str, u32>) -> u32 {
         let next = u32::try_from(self.classes.len()).unwrap_or(u32::MAX);
         // A node that has no class yet is one of its own.
         let class = if node.computed_class.is_empty() { next } else { *known.entry(&node.computed_class).or_insert(next) };
         if class == next {
-            self.classes.push(row);
+            let in_pool = in_pool(job, node);
+            self.classes.push(Class { node, in_pool, in_scope: in_pool && in_scope(job, node), ready: 0 });
         }
+        class
+    }
+
+    fn push(&mut self, node: &'s Arc<Node>, usage: &'s Usage, class: u32) {
         self.class_of.push(class);
         self.nodes.push(node);
         self.usage.push(usage);
@@ -101,9 +122,14 @@ impl<'s> Fleet<'s> {
         self.class_of[row] as usize
     }
 
-    /// One node of each class, by the class's number.
+    /// One node of each class, by the class's number. Also of those out of scope.
     pub(crate) fn classes(&self) -> impl Iterator<Item = &'s Arc<Node>> + '_ {
-        self.classes.iter().map(|row| self.nodes[*row])
+        self.classes.iter().map(|class| class.node)
+    }
+
+    /// The same, with whether the class is in the job's pool and datacenters.
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = (&'s Arc<Node>, bool)> + '_ {
+        self.classes.iter().map(|class| (class.node, class.in_scope))
     }
 
     pub(crate) fn capacity(&self, row: Row) -> &Amounts {
