@@ -1,11 +1,15 @@
 //! Connections to a neighbour's HTTP API: pooled, with time limits, bounded answers, and errors that hold no secrets.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use drover_model::secret::SecretText;
 use drover_runtime::Random;
-use reqwest::{Client, Method, StatusCode, header::HeaderMap};
+use reqwest::{
+    Client, Method, StatusCode,
+    dns::{Addrs, Name, Resolve, Resolving},
+    header::HeaderMap,
+};
 
 use crate::{Error, Result};
 
@@ -31,6 +35,8 @@ pub struct Tls {
     pub ca_pem: Vec<Vec<u8>>,
     pub certificate_pem: Option<Vec<u8>>,
     pub private_key_pem: Option<SecretText>,
+    /// The name that its certificate must have, when that is not the one in its address.
+    pub server_name: Option<String>,
     pub skip_verify: bool,
 }
 
@@ -149,7 +155,7 @@ impl Reply {
 impl Endpoint {
     /// `address` is `HOST:PORT`, `http(s)://HOST:PORT` or `unix:///PATH`; `tls` decides about the first.
     pub fn new(kind: &str, address: &str, use_tls: bool, tls: &Tls, timeout: Duration) -> Result<Self> {
-        let base = base_of(address, use_tls);
+        let mut base = base_of(address, use_tls);
         let shown = address.split_once("://").map_or(address, |(_, rest)| rest);
         let peer = format!("{kind} at {}", shown.rsplit_once('@').map_or(shown, |(_, host)| host).trim_end_matches('/'));
         let configuration = |reason: String| Error::Configuration { peer: peer.clone(), reason };
@@ -179,6 +185,11 @@ impl Endpoint {
                 builder = builder.identity(identity);
             }
             builder = builder.tls_danger_accept_invalid_certs(tls.skip_verify);
+            if let Some(name) = tls.server_name.as_deref().filter(|name| !name.is_empty()) {
+                let (renamed, resolver) =
+                    Renamed::new(&base, name).ok_or_else(|| configuration("its address or server name is no URL".to_owned()))?;
+                (base, builder) = (renamed, builder.dns_resolver(Arc::new(resolver)));
+            }
         }
         let client = builder.build().map_err(|error| configuration(error.without_url().to_string()))?;
         Ok(Self { peer, base, client, timeout })
@@ -268,6 +279,32 @@ impl Endpoint {
             body.extend_from_slice(&chunk);
         }
         Ok(Reply { status: response.status().as_u16(), headers: response.headers().clone(), body: body.freeze() })
+    }
+}
+
+/// Asks a peer by the name in its certificate, and finds it by the one in its address.
+#[derive(Debug)]
+struct Renamed {
+    host: String,
+    port: u16,
+}
+
+impl Renamed {
+    fn new(base: &str, name: &str) -> Option<(String, Self)> {
+        let mut url = reqwest::Url::parse(base).ok()?;
+        let resolver = Self { host: url.host_str()?.trim_matches(['[', ']']).to_owned(), port: url.port_or_known_default()? };
+        url.set_host(Some(name)).ok()?;
+        Some((url.as_str().trim_end_matches('/').to_owned(), resolver))
+    }
+}
+
+impl Resolve for Renamed {
+    fn resolve(&self, _: Name) -> Resolving {
+        let (host, port) = (self.host.clone(), self.port);
+        Box::pin(async move {
+            let found: Vec<_> = tokio::net::lookup_host((host, port)).await?.collect();
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
     }
 }
 

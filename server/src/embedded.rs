@@ -28,16 +28,10 @@ mod secrets;
 mod wait;
 
 /// What may be configured of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoresConfig {
     /// What certificates of a role may name. A role that is not here is [`Role::default`].
     pub roles: BTreeMap<String, Role>,
-}
-
-impl Default for StoresConfig {
-    fn default() -> Self {
-        Self { roles: BTreeMap::new() }
-    }
 }
 
 /// Answers calls about the embedded stores. Writes need the leader; reads are as fresh as this server's state.

@@ -15,6 +15,17 @@ fn addresses_get_the_scheme_that_is_meant() {
 }
 
 #[test]
+fn a_peer_can_be_asked_by_the_name_in_its_certificate() {
+    for (base, renamed, host, port) in [
+        ("https://10.0.0.1:8200", "https://vault.example.org:8200", "10.0.0.1", 8200),
+        ("https://[::1]", "https://vault.example.org", "::1", 443),
+    ] {
+        let (found, resolver) = Renamed::new(base, "vault.example.org").unwrap();
+        assert_eq!((found.as_str(), resolver.host.as_str(), resolver.port), (renamed, host, port));
+    }
+}
+
+#[test]
 fn a_peer_is_named_without_credentials() {
     let endpoint = Endpoint::new("Consul", "http://user:hush@127.0.0.1:8500", false, &Tls::default(), DEFAULT_TIMEOUT).unwrap();
     assert_eq!(endpoint.peer(), "Consul at 127.0.0.1:8500");

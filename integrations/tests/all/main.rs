@@ -3,6 +3,7 @@
 //! A test whose peer is not installed says so and ends: `scripts/setup-peers.sh` brings them.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stderr, reason = "a test that cannot run says why")]
 
 mod consul;
 mod registry;

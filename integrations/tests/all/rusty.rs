@@ -115,7 +115,7 @@ async fn certificates_are_issued_with_their_validity() {
     let issued = certificate::issue(&*secrets, "pki/issue/web", &parameters).await.unwrap();
     assert!(issued.certificate_pem.ends_with("-----END CERTIFICATE-----\n"));
     assert!(issued.private_key_pem.expose().contains("PRIVATE KEY") && issued.issuing_ca_pem.contains("BEGIN CERTIFICATE"));
-    assert_eq!(issued.ca_chain_pem, [issued.issuing_ca_pem.clone()]);
+    assert_eq!(issued.ca_chain_pem, std::slice::from_ref(&issued.issuing_ca_pem));
     let life = issued.validity.not_after - issued.validity.not_before;
     assert!((86_000..=90_000).contains(&life), "{life}");
     let written = format!("{}{}{}", issued.private_key_pem.expose(), issued.certificate_pem, issued.issuing_ca_pem);

@@ -50,15 +50,20 @@ impl fmt::Display for SecretPath {
 
 /// The prefix of stored paths for a prefix as people write it. Nothing at all is everything.
 pub(super) fn prefix(text: &str) -> String {
-    match below_root(text) {
-        Some(rest) => format!("{ROOT}{rest}"),
-        None => text.trim_start_matches('/').to_owned(),
+    let text = text.trim_start_matches('/');
+    match text.strip_prefix(ROOT) {
+        Some(rest) => format!("{ROOT}{}", without_api(rest)),
+        None => text.to_owned(),
     }
 }
 
 fn below_root(text: &str) -> Option<&str> {
-    let rest = text.trim_matches('/').strip_prefix(ROOT)?;
-    Some(rest.strip_prefix("data/").or_else(|| rest.strip_prefix("metadata/")).unwrap_or(rest))
+    text.trim_matches('/').strip_prefix(ROOT).map(without_api)
+}
+
+/// What is behind the part that versioned mounts have in their API's paths.
+fn without_api(rest: &str) -> &str {
+    rest.strip_prefix("data/").or_else(|| rest.strip_prefix("metadata/")).unwrap_or(rest)
 }
 
 fn malformed(text: &str) -> Error {
@@ -87,10 +92,10 @@ mod tests {
         ] {
             assert!(SecretPath::parse(text).is_err(), "{text:?}");
         }
-        for (text, stored) in [("", ""), ("secret/", ""), ("secret/data/default", "secret/default"), ("secret/default/", "secret/default")]
+        for (text, stored) in
+            [("", ""), ("secret/", "secret/"), ("secret/data/default", "secret/default"), ("/secret/default/shop/", "secret/default/shop/")]
         {
-            let stored = if text == "secret/" { "secret/" } else { stored };
-            assert_eq!(prefix(text).trim_end_matches('/'), stored.trim_end_matches('/'), "{text:?}");
+            assert_eq!(prefix(text), stored, "{text:?}");
         }
     }
 

@@ -231,7 +231,7 @@ async fn one_authority_is_made_even_when_many_ask_at_once() {
     assert!(!serde_json::to_string(store.snapshot().ca().unwrap()).unwrap().contains("PRIVATE KEY"));
     let rotated = stores.ca_rotate(CaRotate {}).await.unwrap();
     assert_ne!(rotated.certificate_pem, shown.certificate_pem);
-    assert_eq!(rotated.previous_pem, [shown.certificate_pem.clone()]);
+    assert_eq!(rotated.previous_pem, std::slice::from_ref(&shown.certificate_pem));
     let after = stores.certificate_issue(issue()).await.unwrap();
     assert_eq!((after.ca_pem, after.ca_chain_pem.last()), (rotated.certificate_pem, Some(&shown.certificate_pem)));
     let forbidden = CertificateIssue { auth: WorkloadAuth { task: "other".into(), ..workload() }, ..issue() };

@@ -79,7 +79,8 @@ fn every_change_that_can_be_seen_is_written() {
     let service = service(1, &["live"]);
     wanted.set(allocation(1), vec![Arc::clone(&service)]);
     let sound = agent(&[Arc::clone(&service)], NODE);
-    let changes: [(&str, fn(&mut AgentService)); 5] = [
+    type Change = (&'static str, fn(&mut AgentService));
+    let changes: [Change; 5] = [
         ("tags", |found| found.tags.push("x".into())),
         ("port", |found| found.port += 1),
         ("address", |found| found.address.clear()),
