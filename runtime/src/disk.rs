@@ -34,9 +34,29 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// Makes the folder's entries (creations, renames, removals) survive a crash.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
+    /// Makes `path` this process's alone, until the lock is dropped or the process ends. Somebody else's lock is [`io::ErrorKind::WouldBlock`].
+    fn lock(&self, path: &Path) -> io::Result<DiskLock>;
+
     /// Whether calls return without waiting for hardware, so that nobody needs a blocking thread for them.
     fn is_instant(&self) -> bool {
         false
+    }
+}
+
+/// Keeps others away while it is held.
+pub struct DiskLock {
+    _guard: Box<dyn Send + Sync>,
+}
+
+impl DiskLock {
+    fn new(guard: impl Send + Sync + 'static) -> Self {
+        Self { _guard: Box::new(guard) }
+    }
+}
+
+impl fmt::Debug for DiskLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DiskLock")
     }
 }
 

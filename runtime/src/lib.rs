@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 pub use clock::{Clock, RealClock};
-pub use disk::{Disk, DiskFile, MemoryDisk, RealDisk};
+pub use disk::{Disk, DiskFile, DiskLock, MemoryDisk, RealDisk};
 pub use network::{Listener, Network, Stream, TcpNetwork};
 pub use random::{OsRandom, Random};
 

@@ -1,8 +1,8 @@
 //! Appends that are on disk before they return: our segment log beside redb. See `docs/decisions/0002-log-store.md`.
 
-use std::{hint::black_box, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use drover_model::time::UnixNanos;
 use drover_runtime::RealDisk;
 use drover_server::{
@@ -36,10 +36,11 @@ fn segment_log(criterion: &mut Criterion, commands: usize, folder: &Path) {
     let mut group = criterion.benchmark_group("durable append");
     group.throughput(Throughput::Elements(commands as u64));
     group.bench_function(BenchmarkId::new("segment log", commands), |bencher| {
-        bencher.iter(|| {
-            runtime.block_on(log.blocking_append([entry(index, commands)])).expect("an append");
+        let next = || {
             index += 1;
-        });
+            entry(index - 1, commands)
+        };
+        bencher.iter_batched(next, |entry| runtime.block_on(log.blocking_append([entry])).expect("an append"), BatchSize::PerIteration);
     });
 }
 
@@ -49,13 +50,17 @@ fn redb(criterion: &mut Criterion, commands: usize, folder: &Path) {
     let mut group = criterion.benchmark_group("durable append");
     group.throughput(Throughput::Elements(commands as u64));
     group.bench_function(BenchmarkId::new("redb", commands), |bencher| {
-        bencher.iter(|| {
-            let bytes = rmp_serde::to_vec_named(&entry(index, commands)).expect("an entry can be encoded");
-            let transaction = database.begin_write().expect("a transaction");
-            transaction.open_table(TABLE).expect("the table").insert(index, black_box(bytes.as_slice())).expect("an insert");
-            transaction.commit().expect("a commit");
+        let next = || {
             index += 1;
-        });
+            entry(index - 1, commands)
+        };
+        let append = |entry: Entry<TypeConfig>| {
+            let bytes = rmp_serde::to_vec_named(&entry).expect("an entry can be encoded");
+            let transaction = database.begin_write().expect("a transaction");
+            transaction.open_table(TABLE).expect("the table").insert(entry.log_id.index, bytes.as_slice()).expect("an insert");
+            transaction.commit().expect("a commit");
+        };
+        bencher.iter_batched(next, append, BatchSize::PerIteration);
     });
 }
 

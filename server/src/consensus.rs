@@ -6,11 +6,17 @@
 //! Where to start: [`Consensus::start`] and [`Consensus::propose`]; then [`log`] for what is on disk, `machine` for how entries reach the state machine,
 //! `network` for what servers say to each other.
 
-use std::{collections::BTreeMap, fmt, io, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use drover_model::rpc;
 use drover_runtime::{
-    Runtime,
+    DiskLock, Runtime,
     rpc::{Hello, Role, Router},
 };
 use openraft::{BasicNode, Raft, ServerState};
@@ -111,7 +117,9 @@ struct Inner {
     proposer: Proposer,
     leadership: watch::Receiver<Leadership>,
     stop: CancellationToken,
-    tasks: std::sync::Mutex<Vec<JoinHandle<()>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// Given back when this server has stopped.
+    lock: Mutex<Option<DiskLock>>,
 }
 
 impl fmt::Debug for Consensus {
@@ -126,7 +134,7 @@ impl Consensus {
     /// A server alone (`bootstrap_expect` 1, or a log that names only itself) is elected at once.
     pub async fn start(options: Options, runtime: &Runtime, state_machine: impl StateMachine) -> Result<Self, Error> {
         let config = options.raft_config()?;
-        let (log, id, adapter) = open(&options.folder, runtime, Box::new(state_machine)).await?;
+        let Opened { log, id, adapter, lock } = open(&options.folder, runtime, Box::new(state_machine)).await?;
         let hello = Hello::new(Role::Server, &options.region, &options.name);
         let network = Network::new(Arc::clone(&runtime.network), hello);
         let raft =
@@ -134,8 +142,9 @@ impl Consensus {
         let stop = CancellationToken::new();
         let (leadership, watching) = leadership::watch(raft.clone(), id, options.address.clone(), stop.clone());
         let (proposer, proposing) = Proposer::start(raft.clone(), Arc::clone(&runtime.clock), stop.clone());
-        let tasks = std::sync::Mutex::new(vec![watching, proposing]);
-        let inner = Inner { id, address: options.address.clone(), raft, log, proposer, leadership, stop, tasks };
+        let tasks = Mutex::new(vec![watching, proposing]);
+        let lock = Mutex::new(Some(lock));
+        let inner = Inner { id, address: options.address.clone(), raft, log, proposer, leadership, stop, tasks, lock };
         let consensus = Self { inner: Arc::new(inner) };
         consensus.take_part(&options).await?;
         Ok(consensus)
@@ -201,7 +210,11 @@ impl Consensus {
         let membership = Arc::clone(&self.inner.raft.metrics().borrow().membership_config);
         let membership = membership.membership();
         let voters: Vec<u64> = membership.voter_ids().collect();
-        let peer = |(id, node): (&u64, &BasicNode)| Peer { id: *id, address: node.addr.clone(), voter: voters.contains(id) };
+        let peer = |(id, node): (&u64, &BasicNode)| {
+            // The log may still have the address that this server had before its last restart.
+            let address = if *id == self.inner.id { &self.inner.address } else { &node.addr };
+            Peer { id: *id, address: address.clone(), voter: voters.contains(id) }
+        };
         membership.nodes().map(peer).collect()
     }
 
@@ -243,11 +256,12 @@ impl Consensus {
             if let Err(error) = self.inner.raft.shutdown().await {
                 tracing::warn!(%error, "consensus did not stop cleanly");
             }
-            let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+            let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
             for task in tasks {
                 let _ = task.await;
             }
             self.inner.log.close().await;
+            drop(self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
         };
         if tokio::time::timeout(SHUTDOWN_TIMEOUT, work).await.is_err() {
             tracing::warn!("consensus did not stop within {SHUTDOWN_TIMEOUT:?}");
@@ -255,20 +269,36 @@ impl Consensus {
     }
 }
 
+/// What a server needs to take part.
+struct Opened {
+    log: LogStore,
+    id: u64,
+    adapter: Adapter,
+    lock: DiskLock,
+}
+
 /// Opens the log, this server's id and the snapshot, which must fit each other.
-async fn open(folder: &Path, runtime: &Runtime, machine: Box<dyn StateMachine>) -> Result<(LogStore, u64, Adapter), Error> {
+async fn open(folder: &Path, runtime: &Runtime, machine: Box<dyn StateMachine>) -> Result<Opened, Error> {
     let (folder, disk, random) = (folder.to_owned(), Arc::clone(&runtime.disk), Arc::clone(&runtime.random));
     let instant = disk.is_instant();
     let work = move || {
-        let create = |source| log::Error::Io { path: folder.clone(), action: "create", source: Arc::new(source) };
-        disk.create_dir_all(&folder).map_err(create)?;
+        let failed = |action| {
+            let path = folder.clone();
+            move |source| log::Error::Io { path, action, source: Arc::new(source) }
+        };
+        disk.create_dir_all(&folder).map_err(failed("create"))?;
+        let lock = match disk.lock(&folder.join("lock")) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(log::Error::InUse { folder }.into()),
+            Err(error) => return Err(failed("lock")(error).into()),
+        };
         let known = identity::read(&*disk, &folder)?;
         let log = LogStore::open(Arc::clone(&disk), &folder.join("log"), known.is_some())?;
         let id = identity::settle(&*disk, &folder, &*random, known, log.is_pristine())?;
         let snapshots = SnapshotStore::new(disk, &folder);
         let adapter = Adapter::open(machine, snapshots)?;
         log.check_snapshot(adapter.applied())?;
-        Ok((log, id, adapter))
+        Ok(Opened { log, id, adapter, lock })
     };
     blocking(instant, work).await.map_err(|error| Error::Storage(error.to_string()))?
 }

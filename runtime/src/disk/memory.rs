@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use super::{Disk, DiskFile};
+use super::{Disk, DiskFile, DiskLock};
 use crate::random::Random;
 
 /// A file system in memory. Clones are the same disk.
@@ -28,6 +28,8 @@ struct Shared {
     /// Counts crashes: whoever opened a file before one cannot use it any more.
     epoch: AtomicU64,
     broken: AtomicBool,
+    /// With the epoch that they were taken in: a crash ends their holders.
+    locks: Mutex<BTreeMap<PathBuf, u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -212,8 +214,32 @@ impl Disk for MemoryDisk {
         Ok(())
     }
 
+    fn lock(&self, path: &Path) -> io::Result<DiskLock> {
+        let epoch = self.shared.epoch.load(Ordering::SeqCst);
+        match lock(&self.shared.locks).insert(path.to_path_buf(), epoch) {
+            Some(held) if held == epoch => Err(io::ErrorKind::WouldBlock.into()),
+            _ => Ok(DiskLock::new(Held { shared: Arc::clone(&self.shared), path: path.to_path_buf(), epoch })),
+        }
+    }
+
     fn is_instant(&self) -> bool {
         true
+    }
+}
+
+struct Held {
+    shared: Arc<Shared>,
+    path: PathBuf,
+    epoch: u64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut locks = lock(&self.shared.locks);
+        // After a crash it can be somebody else's.
+        if locks.get(&self.path) == Some(&self.epoch) {
+            locks.remove(&self.path);
+        }
     }
 }
 
@@ -304,6 +330,19 @@ mod tests {
         file.append(b"new").unwrap();
         disk.crash();
         assert_eq!(disk.read(&path, 100).unwrap(), b"kept");
+    }
+
+    #[test]
+    fn locks_end_with_their_holder_or_a_crash() {
+        let (disk, path) = (MemoryDisk::new(), Path::new("/lock"));
+        let held = disk.lock(path).unwrap();
+        assert_eq!(disk.lock(path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(held);
+        let lost = disk.lock(path).unwrap();
+        disk.crash();
+        let _after = disk.lock(path).unwrap();
+        drop(lost);
+        assert!(disk.lock(path).is_err(), "whoever was there before the crash does not unlock it");
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! The machine's file system.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Write},
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-use super::{Disk, DiskFile};
+use super::{Disk, DiskFile, DiskLock};
 
 /// What is written here can hold keys and tokens: nobody else may read it.
 const FILE_MODE: u32 = 0o600;
@@ -64,6 +64,15 @@ impl Disk for RealDisk {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         File::open(if path.as_os_str().is_empty() { Path::new(".") } else { path })?.sync_all()
     }
+
+    fn lock(&self, path: &Path) -> io::Result<DiskLock> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(DiskLock::new(file)),
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -96,6 +105,16 @@ impl DiskFile for RealFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lock_is_one_holders_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = RealDisk.lock(&path).unwrap();
+        assert_eq!(RealDisk.lock(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(held);
+        RealDisk.lock(&path).unwrap();
+    }
 
     #[test]
     fn files_are_appended_to_replaced_and_limited() {

@@ -53,6 +53,8 @@ pub enum Error {
         path.display()
     )]
     Missing { path: PathBuf, what: String },
+    #[error("{} is used by another process: stop that one, or give this server another data_dir", folder.display())]
+    InUse { folder: PathBuf },
     #[error("{} has version {found}, this binary reads up to {known}: use the binary that wrote it or a newer one", path.display())]
     Newer { path: PathBuf, found: u16, known: u16 },
 }

@@ -205,7 +205,9 @@ async fn answered_writes_survive_a_crash() {
 
 #[tokio::test]
 async fn writes_that_wait_share_entries_and_are_answered_each() {
-    let (consensus, state) = start(&MemoryDisk::new()).await.unwrap();
+    let (folder, state) = (tempfile::tempdir().unwrap(), Shared::default());
+    let options = Options { folder: folder.path().join("raft"), ..options() };
+    let consensus = Consensus::start(options, &Runtime::real(), Machine(Arc::clone(&state))).await.unwrap();
     leads(&consensus).await;
     let before = consensus.status().last_log_index;
     let proposals = (0..2000).map(|n| consensus.propose(put(format!("{n:04}"))));
@@ -247,6 +249,16 @@ async fn snapshots_replace_the_log_and_must_not_be_missing() {
     disk.remove(snapshot).unwrap();
     let error = start(&disk).await.unwrap_err().to_string();
     assert!(error.contains("/server/raft/snapshot is missing"), "{error}");
+}
+
+#[tokio::test]
+async fn a_folder_is_one_servers() {
+    let disk = MemoryDisk::new();
+    let (consensus, _) = start(&disk).await.unwrap();
+    let error = start(&disk).await.unwrap_err().to_string();
+    assert!(error.contains("/server/raft is used by another process"), "{error}");
+    consensus.shutdown().await;
+    start(&disk).await.unwrap().0.shutdown().await;
 }
 
 #[tokio::test]
