@@ -74,8 +74,9 @@ impl Heartbeats {
         let by_rate = Duration::from_millis(nodes.saturating_mul(1000) / u64::from(self.config.max_per_second.max(1)));
         let least = self.config.min_ttl.max(by_rate);
         let ttl = least + runtime.random.jitter(least);
-        let first = timers.order.is_empty();
         timers.set(id, Instant::now() + ttl + self.config.grace);
+        // Who sleeps until the earliest one has to hear of one that is earlier still.
+        let first = timers.order.first().is_some_and(|(_, earliest)| *earliest == id);
         drop(timers);
         if first {
             self.changed.notify_one();

@@ -21,6 +21,7 @@ use crate::{
     gc,
     identity::Keyring,
     perform::Services,
+    periodic,
     plan_applier::PlanApplier,
     propose::Propose,
     state::{State, StateStore},
@@ -112,6 +113,8 @@ impl Leader {
         spawn(tasks, "the plan applier", applier.run(term.clone()));
         spawn(tasks, "the workers", workers.run(term.clone()));
         spawn(tasks, "the deployments watcher", watcher.run(term.clone()));
+        let launcher = periodic::Launcher::new(Arc::clone(store), Arc::clone(proposer), runtime.clone(), Arc::clone(&services.jobs));
+        spawn(tasks, "the launcher of periodic jobs", launcher.run(term.clone()));
         spawn(tasks, "heartbeats", heartbeats);
         spawn(tasks, "drains", drains);
         spawn(tasks, "the collector", collector);

@@ -32,6 +32,7 @@ pub mod machine;
 mod node_rpc;
 mod peers;
 pub mod perform;
+pub mod periodic;
 pub mod plan_applier;
 pub mod propose;
 mod reading;
