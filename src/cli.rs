@@ -7,7 +7,7 @@ use crate::{commands, context::Reach, exit::Exit};
 
 /// The open orchestrator for the job files that people already have
 #[derive(Debug, Parser)]
-#[command(name = "drover", version, propagate_version = true, disable_help_subcommand = true, after_help = START)]
+#[command(name = "drover", version, disable_help_subcommand = true, after_help = START)]
 pub(crate) struct Cli {
     #[command(flatten)]
     reach: Reach,
@@ -134,4 +134,16 @@ macro_rules! verbs {
             }
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_tree_is_consistent() {
+        Cli::command().debug_assert();
+    }
 }

@@ -5,14 +5,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use drover_model::rpc::Error;
 use drover_runtime::{Clock, Random};
 
-use crate::{
-    identity::{StoredKey, sign},
-    propose::Propose,
-    state::{State, StateStore},
-};
+use crate::{propose::Propose, state::StateStore};
 
 pub use access::authenticate;
 pub use names::Role;
@@ -54,11 +49,6 @@ impl Stores {
     ) -> Self {
         Self { state, propose, clock, random, config: Arc::new(config) }
     }
-}
-
-/// The key that new secrets are encrypted with.
-fn sealing_key(state: &State) -> Result<&Arc<StoredKey>, Error> {
-    sign::active_key(state.keys()).ok_or_else(|| Error::unavailable("the keyring has no key yet: try again in a moment"))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 pub use claims::Claims;
 pub use key::{Algorithm, KeyState, StoredKey};
+pub(crate) use keyring::with_key;
 pub use keyring::{Keyring, KeyringConfig};
 pub use seal::{SealError, Sealed};
 pub use stored_ca::StoredCa;

@@ -15,11 +15,10 @@ use super::{
     Stores, access,
     authority::{self, AuthorityError, KeyKind, Subject},
     names::{Role, own_addresses},
-    sealing_key,
 };
 use crate::{
     fsm::command::{Applied, Command},
-    identity::{StoredCa, seal},
+    identity::{StoredCa, seal, with_key},
     state::State,
 };
 
@@ -84,12 +83,12 @@ impl Stores {
 
     /// Makes an authority that takes the place of the one in `state`, unless that is no longer the newest.
     async fn make_authority(&self, state: &State) -> Result<Applied, Error> {
-        let key = sealing_key(state)?;
+        let (_, key) = with_key(&self.state).await?;
         let now = self.clock.now();
         let name = format!("Drover CA {}", self.random.number() % 1_000_000);
         let random = Arc::clone(&self.random);
         let (certificate_pem, private_key) = finished(tokio::task::spawn_blocking(move || authority::create(&name, now, &*random)).await)?;
-        let sealed = seal::seal(key, KEY_NAME, private_key.expose().as_bytes(), &*self.random)
+        let sealed = seal::seal(&key, KEY_NAME, private_key.expose().as_bytes(), &*self.random)
             .map_err(|error| Error::internal(error.to_string()))?;
         let mut previous_pem: Vec<String> =
             state.ca().map(|ca| std::iter::once(&ca.certificate_pem).chain(&ca.previous_pem).cloned().collect()).unwrap_or_default();

@@ -18,11 +18,10 @@ use super::{
     Stores, access,
     kv::VALUE_LIMIT,
     path::{self, SecretPath},
-    sealing_key,
 };
 use crate::{
     fsm::command::{Applied, Command},
-    identity::{Sealed, StoredKey, seal},
+    identity::{Sealed, StoredKey, seal, with_key},
     state::{State, TableId},
 };
 
@@ -32,8 +31,8 @@ impl Stores {
         if request.data.is_empty() {
             return Err(Error::bad_request("a secret needs at least one key=value"));
         }
-        let state = self.state.snapshot();
-        let version = seal_version(sealing_key(&state)?, &path, &request.data, self.clock.now(), &*self.random)?;
+        let (_, key) = with_key(&self.state).await?;
+        let version = seal_version(&key, &path, &request.data, self.clock.now(), &*self.random)?;
         if version.sealed.len() > VALUE_LIMIT {
             return Err(Error::new(413, format!("the secret is larger than {VALUE_LIMIT} bytes")));
         }

@@ -25,7 +25,7 @@ use crate::{
     state::{State, StateStore, TableId},
 };
 
-/// How long a request for a signature waits for the cluster's first key.
+/// How long a request that needs a key waits for the cluster's first key.
 const KEY_PATIENCE: Duration = Duration::from_secs(15);
 /// Identities in one message.
 const SIGN_LIMIT: usize = 1024;
@@ -86,30 +86,13 @@ impl Keyring {
         self.propose.propose(Command::KeyUpsert { key: Box::new(key) }).await?.accepted().map(|_| ())
     }
 
-    /// The state once it has an active key.
-    async fn with_key(&self) -> Result<(Arc<State>, Arc<StoredKey>), Error> {
-        let deadline = Instant::now() + KEY_PATIENCE;
-        loop {
-            let state = self.state.snapshot();
-            if let Some(key) = sign::active_key(state.keys()) {
-                let key = Arc::clone(key);
-                return Ok((state, key));
-            }
-            let now = Instant::now();
-            if now >= deadline {
-                return Err(Error::unavailable("the keyring has no key yet: try again in a moment"));
-            }
-            self.state.wait_for(&[TableId::Keys], state.index_of(&[TableId::Keys]), deadline - now).await;
-        }
-    }
-
     /// Signs identities of allocations that run on the calling node.
     pub async fn sign(&self, request: SignIdentities) -> Result<SignedIdentities, Error> {
         authenticate(&self.state.snapshot(), &request.auth)?;
         if request.requests.len() > SIGN_LIMIT {
             return Err(Error::bad_request(format!("more than {SIGN_LIMIT} identities in one message")));
         }
-        let (state, key) = self.with_key().await?;
+        let (state, key) = with_key(&self.state).await?;
         let SignIdentities { auth, requests } = request;
         let (config, random, now) = (Arc::clone(&self.config), Arc::clone(&self.random), self.clock.now());
         // A signature takes about a millisecond of computing, and a node that starts asks for many.
@@ -141,7 +124,7 @@ impl Keyring {
     pub async fn jwks(&self, request: Jwks) -> Result<Read<JwksDocument>, Error> {
         let options = request.options;
         let state = if options.min_index == 0 {
-            self.with_key().await?.0
+            with_key(&self.state).await?.0
         } else {
             let wait = options.max_wait.filter(|wait| !wait.is_zero()).unwrap_or(READ_WAIT).min(READ_WAIT);
             self.state.wait_for(&[TableId::Keys], options.min_index, wait).await
@@ -153,7 +136,7 @@ impl Keyring {
     /// None without a configured issuer.
     pub async fn openid_configuration(&self, _: OidcConfiguration) -> Result<Option<OidcDocument>, Error> {
         let Some(issuer) = &self.config.issuer else { return Ok(None) };
-        let (_, key) = self.with_key().await?;
+        let (_, key) = with_key(&self.state).await?;
         Ok(Some(document::openid_configuration(issuer, key.algorithm)))
     }
 }
@@ -175,4 +158,21 @@ fn sign_one(
     let claims = claims::claims(allocation, request, issue)?;
     let jwt = sign::sign(key, &claims).map_err(|error| error.to_string())?;
     Ok(SignedIdentity { jwt, expires: claims.exp.unwrap_or_default() })
+}
+
+/// The state once it has an active key, and that key. The leader makes the first one when the cluster begins, which takes a moment.
+pub(crate) async fn with_key(store: &StateStore) -> Result<(Arc<State>, Arc<StoredKey>), Error> {
+    let deadline = Instant::now() + KEY_PATIENCE;
+    loop {
+        let state = store.snapshot();
+        if let Some(key) = sign::active_key(state.keys()) {
+            let key = Arc::clone(key);
+            return Ok((state, key));
+        }
+        let now = Instant::now();
+        if now >= deadline {
+            return Err(Error::unavailable("the keyring has no key yet: try again in a moment"));
+        }
+        store.wait_for(&[TableId::Keys], state.index_of(&[TableId::Keys]), deadline - now).await;
+    }
 }
