@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use drover_model::{
     evaluation::{EvalStatus, Trigger},
     job::{Affinity, Constraint, Job, JobType, NetworkResource, Operand, Port, Spread},
-    node::Node,
+    node::{Node, NodeAddress, NodeNetwork},
 };
 use drover_scheduler::{Algorithm, Config};
 
@@ -288,4 +288,50 @@ fn sticky_disks_stay_where_they_are() {
     cluster.step();
     cluster.change_env().step();
     assert_eq!(cluster.find("web.g[0]", 1).node_id, node);
+}
+
+/// As recorded from the HTTP API that clients know.
+#[test]
+fn an_allocation_is_written_as_clients_expect() {
+    let alone = edited(0, |node| {
+        (node.resources.cpu.cpu_mhz, node.resources.memory.memory_mib) = (5198, 24_105);
+        (node.resources.min_dynamic_port, node.resources.max_dynamic_port) = (22_840, 22_840);
+        let address = |family: &str, address: &str| NodeAddress {
+            family: family.to_owned(),
+            address: address.to_owned(),
+            alias: "default".to_owned(),
+            ..NodeAddress::default()
+        };
+        let addresses = vec![address("ipv6", "::1"), address("ipv4", "127.0.0.1")].into();
+        node.resources.node_networks.push(NodeNetwork { mode: "host".to_owned(), addresses, ..NodeNetwork::default() });
+    });
+    let mut job = service(1);
+    let port = Port { label: "http".to_owned(), host_network: "default".to_owned(), ..Port::default() };
+    job.task_groups[0].networks.push(NetworkResource { dynamic_ports: vec![port].into(), ..NetworkResource::default() });
+    let resources = &mut job.task_groups[0].tasks[0].resources;
+    (resources.cpu_mhz, resources.memory_mib) = (50, 32);
+    let mut cluster = Cluster::new([alone]);
+    let outcome = cluster.register(job).step();
+    let placed = &outcome.plan.placements[0];
+    let want = serde_json::json!({
+        "Tasks": {"t": {
+            "Cpu": {"CpuShares": 50, "ReservedCores": null}, "Memory": {"MemoryMB": 32, "MemoryMaxMB": 0}, "Networks": null, "Devices": null
+        }},
+        "TaskLifecycles": {"t": null},
+        "Shared": {
+            "DiskMB": 300,
+            "Networks": [{"IP": "127.0.0.1", "DynamicPorts": [{"Label": "http", "Value": 22840, "HostNetwork": "default"}]}],
+            "Ports": [{"Label": "http", "Value": 22840, "HostIP": "127.0.0.1"}]
+        }
+    });
+    assert_eq!(serde_json::to_value(&placed.resources).unwrap(), want);
+    let metric = &placed.metrics;
+    assert_eq!(
+        (metric.nodes_evaluated, metric.nodes_in_pool, metric.nodes_available["dc1"], metric.node_pool.as_str()),
+        (1, 1, 1, "default")
+    );
+    let score = &metric.score_meta_data[0];
+    assert!((score.norm_score - 0.013_865_194_622_035_344).abs() < 1e-12, "{}", score.norm_score);
+    let names: Vec<_> = score.scores.keys().map(String::as_str).collect();
+    assert_eq!(names, ["binpack", "job-anti-affinity", "node-affinity", "node-reschedule-penalty"]);
 }
