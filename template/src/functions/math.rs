@@ -2,15 +2,14 @@
 
 use crate::go::format;
 use crate::go::function::{Answer, Fault, Function, Type};
-use crate::go::quote;
 use crate::go::value::Value;
 
 const ANY: Type = Type::Any;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::new("add", &[ANY, ANY], |_, arguments| apply("add", &arguments[0], &arguments[1], &ADD)),
+    Function::new("add", &[ANY, ANY], |_, arguments| apply("add", &arguments[1], &arguments[0], &ADD)),
     Function::new("subtract", &[ANY, ANY], |_, arguments| apply("subtract", &arguments[1], &arguments[0], &SUBTRACT)),
-    Function::new("multiply", &[ANY, ANY], |_, arguments| apply("multiply", &arguments[0], &arguments[1], &MULTIPLY)),
+    Function::new("multiply", &[ANY, ANY], |_, arguments| apply("multiply", &arguments[1], &arguments[0], &MULTIPLY)),
     Function::new("divide", &[ANY, ANY], |_, arguments| apply("divide", &arguments[1], &arguments[0], &DIVIDE)),
     Function::new("modulo", &[ANY, ANY], |_, arguments| apply("modulo", &arguments[1], &arguments[0], &MODULO)),
     Function::new("minimum", &[ANY, ANY], |_, arguments| apply("minimum", &arguments[1], &arguments[0], &MINIMUM)),
@@ -36,19 +35,17 @@ const MINIMUM: Operation = Operation { int: |a, b| Some(a.min(b)), uint: |a, b| 
 const MAXIMUM: Operation = Operation { int: |a, b| Some(a.max(b)), uint: |a, b| Some(a.max(b)), float: Some(f64::max) };
 
 fn unknown(name: &str, value: &Value) -> Fault {
-    let shown = match value {
-        Value::Str(text) => quote::quote(text.as_bytes()),
-        other => format::to_string(other),
-    };
-    Fault::Message(format!("{name}: unknown type for {shown} ({})", value.type_name()))
+    let shown = format::sprintf("%q", std::slice::from_ref(value)).unwrap_or_default();
+    Fault::Message(format!("{name}: unknown type for {} ({})", String::from_utf8_lossy(&shown), value.type_name()))
 }
 
-/// Integers give an `int64`, unsigned ones a `uint64`, a float on either side a float.
+/// Integers give an `int64`, unsigned ones a `uint64`, a float on either side a float. Of two operands that are none, the first here is
+/// told: it is the one that was piped.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
     clippy::cast_possible_wrap,
-    reason = "mixed operands are converted to the left one's type, wrapping as the language does"
+    reason = "mixed operands are converted to the first one's type, wrapping as the language does"
 )]
 fn apply(name: &str, a: &Value, b: &Value, operation: &Operation) -> Answer {
     let zero = || Fault::from("runtime error: integer divide by zero");

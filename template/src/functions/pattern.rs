@@ -6,13 +6,33 @@ use crate::go::function::Fault;
 use crate::limits::REGEX_BYTES;
 
 pub(super) fn compile(source: &str) -> Result<Regex, Fault> {
-    RegexBuilder::new(&ascii_classes(source)).size_limit(REGEX_BYTES).build().map_err(|error| {
-        let reason = match error {
-            regex::Error::CompiledTooBig(limit) => format!("the expression is larger than {limit} bytes"),
-            _ => "syntax error".to_owned(),
-        };
-        Fault::Message(format!("error parsing regexp: {reason}: `{source}`"))
-    })
+    let built = RegexBuilder::new(&ascii_classes(source)).size_limit(REGEX_BYTES).build();
+    built.map_err(|error| Fault::Message(format!("error parsing regexp: {}", reason(source, &error))))
+}
+
+/// What is wrong, and the part of the expression that is.
+fn reason(source: &str, error: &regex::Error) -> String {
+    let regex::Error::Syntax(text) = error else {
+        return format!("expression nests too deeply or is larger than {REGEX_BYTES} bytes: `{source}`");
+    };
+    let from = |c: char| source.rfind(c).map_or(source, |at| &source[at..]);
+    let (what, part) = if text.contains("unclosed group") {
+        ("missing closing )", source)
+    } else if text.contains("unopened group") {
+        ("unexpected )", source)
+    } else if text.contains("unclosed character class") {
+        ("missing closing ]", from('['))
+    } else if text.contains("repetition operator missing expression") {
+        let at = source.find(['*', '+', '?']).unwrap_or(0);
+        ("missing argument to repetition operator", source.get(at..=at).unwrap_or(source))
+    } else if text.contains("unrecognized escape sequence") {
+        ("invalid escape sequence", from('\\'))
+    } else if text.contains("invalid character class range") {
+        ("invalid character class range", source)
+    } else {
+        ("syntax error", source)
+    };
+    format!("{what}: `{part}`")
 }
 
 /// Rewrites the classes; inside brackets they lose their own.

@@ -202,9 +202,9 @@ impl<'t> Executor<'t, '_> {
         let variables = &branch.pipe.variables;
         if let (Some(first), second) = (variables.first(), variables.get(1)) {
             let of_first = if second.is_some() { index() } else { item.clone() };
-            self.bind(&branch.pipe, first, of_first);
+            self.bind(&branch.pipe, first, of_first)?;
             if let Some(second) = second {
-                self.bind(&branch.pipe, second, item.clone());
+                self.bind(&branch.pipe, second, item.clone())?;
             }
         }
         let walked = self.walk(item, &branch.body);
@@ -217,11 +217,17 @@ impl<'t> Executor<'t, '_> {
     }
 
     /// Declares a variable, or sets the one that is already there.
-    fn bind(&mut self, pipe: &'t Pipe, name: &'t str, value: Value) {
-        let present = self.frame.variables.iter_mut().rev().find(|(known, _)| *known == name);
-        match present {
-            Some((_, slot)) if pipe.assigns => *slot = value,
-            _ => self.frame.variables.push((name, value)),
+    fn bind(&mut self, pipe: &'t Pipe, name: &'t str, value: Value) -> Walked<()> {
+        if !pipe.assigns {
+            self.frame.variables.push((name, value));
+            return Ok(());
+        }
+        match self.frame.variables.iter_mut().rev().find(|(known, _)| *known == name) {
+            Some((_, slot)) => {
+                *slot = value;
+                Ok(())
+            }
+            None => self.fail(format!("undefined variable: {name}")),
         }
     }
 

@@ -212,7 +212,7 @@ impl Directives<'_> {
             self.out.extend_from_slice(format!("%!{verb}(BADINDEX)").as_bytes());
         } else if let Some(argument) = self.arguments.get(self.next) {
             self.next += 1;
-            Printer { out: &mut self.out, flags }.argument(argument, verb);
+            Printer { out: &mut self.out, flags, names: false }.argument(argument, verb);
         } else {
             self.out.extend_from_slice(format!("%!{verb}(MISSING)").as_bytes());
         }

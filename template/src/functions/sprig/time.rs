@@ -2,16 +2,23 @@
 
 use crate::functions::string;
 use crate::go::function::{Function, Type};
-use crate::go::value::Value;
-
-use super::kinds::{to_int, to_text};
+use crate::go::value::{IntType, Value};
 
 const SECOND: i64 = 1_000_000_000;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::new("sprig_duration", &[Type::Any], |_, arguments| Ok(string(display(to_int(&arguments[0]).saturating_mul(SECOND))))),
+    Function::new("sprig_duration", &[Type::Any], |_, arguments| Ok(string(display(seconds(&arguments[0]).saturating_mul(SECOND))))),
     Function::new("sprig_durationRound", &[Type::Any], |_, arguments| Ok(string(rounded(&arguments[0])))),
 ];
+
+/// Only texts and `int64` count: a constant is an `int`, and gives no time at all.
+fn seconds(value: &Value) -> i64 {
+    match value {
+        Value::Int(value, IntType::Int64) => *value,
+        Value::Str(text) => text.to_str().parse().unwrap_or(0),
+        _ => 0,
+    }
+}
 
 /// `1h2m3.5s`
 fn display(nanoseconds: i64) -> String {
@@ -48,8 +55,9 @@ fn display(nanoseconds: i64) -> String {
 /// The largest unit alone: `2h`.
 fn rounded(value: &Value) -> String {
     let nanoseconds = match value {
-        Value::Int(value, _) => *value,
-        other => parse(&to_text(other).to_str()).unwrap_or(0),
+        Value::Int(value, IntType::Int64) => *value,
+        Value::Str(text) => parse(&text.to_str()).unwrap_or(0),
+        _ => 0,
     };
     const UNITS: [(&str, u64); 6] = [("y", 31_536_000), ("mo", 2_592_000), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
     let seconds = nanoseconds.unsigned_abs() / SECOND.unsigned_abs();

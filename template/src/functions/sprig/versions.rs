@@ -3,8 +3,8 @@
 use crate::functions::string;
 use crate::go::context::Context;
 use crate::go::function::{Answer, Fault, Function, Type, text};
-use crate::go::object::record;
-use crate::go::value::Value;
+use crate::go::object::Object;
+use crate::go::value::{Text, Value};
 
 mod range;
 
@@ -40,17 +40,41 @@ pub(super) fn lenient(source: &str) -> Option<semver::Version> {
 }
 
 fn parse(_: &mut Context<'_>, arguments: &[Value]) -> Answer {
-    let source = text(&arguments[0]);
-    let version = lenient(&source).ok_or_else(invalid)?;
-    Ok(record(
-        "*semver.Version",
-        vec![
-            ("Major", Value::uint64(version.major)),
-            ("Minor", Value::uint64(version.minor)),
-            ("Patch", Value::uint64(version.patch)),
-            ("Prerelease", string(version.pre.as_str())),
-            ("Metadata", string(version.build.as_str())),
-            ("Original", string(&*source)),
-        ],
-    ))
+    let original = text(&arguments[0]).into_owned();
+    let version = lenient(&original).ok_or_else(invalid)?;
+    Ok(Value::object(Parsed { version, original }))
+}
+
+/// A version with its parts. It prints as a whole.
+#[derive(Debug)]
+struct Parsed {
+    version: semver::Version,
+    original: String,
+}
+
+impl Object for Parsed {
+    fn type_name(&self) -> &str {
+        "*semver.Version"
+    }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        Some(match name {
+            "Major" => Value::uint64(self.version.major),
+            "Minor" => Value::uint64(self.version.minor),
+            "Patch" => Value::uint64(self.version.patch),
+            "Prerelease" => string(self.version.pre.as_str()),
+            "Metadata" => string(self.version.build.as_str()),
+            "Original" => string(&*self.original),
+            "String" => string(self.version.to_string()),
+            _ => return None,
+        })
+    }
+
+    fn display(&self) -> Option<Text> {
+        Some(self.version.to_string().into())
+    }
+
+    fn plain(&self) -> Option<Value> {
+        Some(string(self.version.to_string()))
+    }
 }

@@ -44,11 +44,16 @@ struct Node {
 }
 
 fn failed(error: &ScanError) -> Fault {
-    Fault::Message(format!("yaml: line {}: {}", error.marker().line(), error.info()))
+    told(error.marker().line(), error.info())
 }
 
 fn at(span: Span, text: &str) -> Fault {
-    Fault::Message(format!("yaml: line {}: {text}", span.start.line()))
+    told(span.start.line(), text)
+}
+
+/// The first line is not named: a text of one line has no other.
+fn told(line: usize, text: &str) -> Fault {
+    Fault::Message(if line <= 1 { format!("yaml: {text}") } else { format!("yaml: line {line}: {text}") })
 }
 
 impl<'a> Reader<'a> {

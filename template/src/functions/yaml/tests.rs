@@ -38,9 +38,11 @@ fn a_small_text_cannot_stand_for_a_huge_value() {
 
 #[test]
 fn errors_name_the_line() {
-    for text in ["a: [1", "a: 1\nb: *nope\n", "{[1]: 2}"] {
+    for (text, want) in
+        [("a: 1\nb: *nope\n", "yaml: line 2: "), ("a: 1\nb: c: d", "yaml: line 2: mapping values"), ("{[1]: 2}", "yaml: a map")]
+    {
         let Err(Fault::Message(error)) = decode(text) else { panic!("{text} must fail") };
-        assert!(error.starts_with("yaml: line "), "{error}");
+        assert!(error.starts_with(want), "{error}");
     }
 }
 

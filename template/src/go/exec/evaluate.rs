@@ -33,7 +33,7 @@ impl<'t> Executor<'t, '_> {
             }
             let value = value.unwrap_or(Value::Nil);
             for name in &pipe.variables {
-                executor.bind(pipe, name, value.clone());
+                executor.bind(pipe, name, value.clone())?;
             }
             Ok(value)
         })

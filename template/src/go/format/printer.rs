@@ -20,6 +20,8 @@ pub(super) struct Flags {
 pub(super) struct Printer<'a> {
     pub(super) out: &'a mut Vec<u8>,
     pub(super) flags: Flags,
+    /// Fields of structs print with their names.
+    pub(super) names: bool,
 }
 
 impl Printer<'_> {
@@ -30,6 +32,11 @@ impl Printer<'_> {
                 let mut text = Vec::new();
                 go_syntax(&mut text, value, 0);
                 self.pad(&text);
+            }
+            'v' => {
+                // Here the sign asks for the names of fields, not for one before numbers.
+                self.names = std::mem::take(&mut self.flags.plus);
+                self.value(value, verb, 0);
             }
             _ => self.value(value, verb, 0),
         }
@@ -77,7 +84,7 @@ impl Printer<'_> {
                 self.out.extend_from_slice(if pointer { b"&{" } else { b"{" });
                 for (index, (name, item)) in object.fields().iter().enumerate() {
                     self.separate(index);
-                    if self.flags.plus && verb == 'v' {
+                    if self.names {
                         self.out.extend_from_slice(name.as_bytes());
                         self.out.push(b':');
                     }
