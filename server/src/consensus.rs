@@ -146,8 +146,13 @@ impl Consensus {
         let lock = Mutex::new(Some(lock));
         let inner = Inner { id, address: options.address.clone(), raft, log, proposer, leadership, stop, tasks, lock };
         let consensus = Self { inner: Arc::new(inner) };
-        consensus.take_part(&options).await?;
-        Ok(consensus)
+        match consensus.take_part(&options).await {
+            Ok(()) => Ok(consensus),
+            Err(error) => {
+                consensus.shutdown().await;
+                Err(error)
+            }
+        }
     }
 
     /// Makes a new server alone its own leader, and an old one without waiting for others that are not there.

@@ -43,13 +43,14 @@ pub enum Error {
     #[error("cannot {action} {}: {source}", path.display())]
     Io { path: PathBuf, action: &'static str, source: Arc<io::Error> },
     #[error(
-        "{} is damaged at byte {offset}: {what}. What it held was answered for, so this server does not start with less. To go on: stop it, move its `raft` \
-         folder away, and let it join the other servers again, which have all of it; a server alone needs its folder from a backup",
+        "{} is damaged at byte {offset}: {what}. What it held was answered for, so this server does not start with less. To go on: stop it, move the folder with \
+         its `log`, `snapshot` and `id` away, and let it join the other servers again, which have all of it; a server alone needs that folder from a backup",
         path.display()
     )]
     Damaged { path: PathBuf, offset: u64, what: String },
     #[error(
-        "{} is missing: {what}. To go on: put it back from a backup, or move this server's `raft` folder away and let it join the other servers again",
+        "{} is missing: {what}. To go on: put it back from a backup, or move the folder with this server's `log`, `snapshot` and `id` away and let it join the \
+         other servers again",
         path.display()
     )]
     Missing { path: PathBuf, what: String },
