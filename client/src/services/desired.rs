@@ -115,7 +115,7 @@ fn place(standing: &Standing<'_>, task: Option<&Task>, service: &Service) -> Pla
         service: CatalogueService {
             id: id.clone(),
             name,
-            consul_namespace: service.namespace.clone(),
+            consul_namespace: consul_namespace(standing, task),
             tags: tags.iter().map(text).collect(),
             meta: meta.iter().map(|(key, value)| (text(key), text(value))).collect(),
             address,
@@ -245,6 +245,13 @@ fn initial(text: &str) -> Option<CheckStatus> {
         "critical" => Some(CheckStatus::Critical),
         _ => None,
     }
+}
+
+/// Consul's own namespace, which its enterprise form alone has: none unless the job asks for one. (A service's `namespace` is the orchestrator's.)
+fn consul_namespace(standing: &Standing<'_>, task: Option<&Task>) -> String {
+    let used = task.and_then(|task| task.consul.as_ref()).or(standing.group.consul.as_ref());
+    let asked = used.map(|consul| consul.namespace.as_str()).filter(|namespace| !namespace.is_empty());
+    asked.unwrap_or(&standing.allocation.job.consul_namespace).to_owned()
 }
 
 #[cfg(test)]
