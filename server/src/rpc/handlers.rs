@@ -35,7 +35,7 @@ use crate::{
 
 impl Server {
     fn desk(&self) -> Desk<'_> {
-        Desk { store: self.store(), proposer: self.consensus(), runtime: self.runtime(), config: self.config() }
+        Desk { store: self.store(), proposer: self.consensus(), runtime: self.runtime() }
     }
 
     /// Reads with a function of the state. Changes of the one object that it found end a wait; those of others do not.
@@ -147,7 +147,6 @@ writes! {
     NodeEvaluate: nodes::evaluate;
     ServiceDelete: catalogue::delete;
     SchedulerConfigSet: operator::set_scheduler_config;
-    SystemGc: operator::collect;
 }
 
 async fn planned(desk: Desk<'_>, message: JobPlan) -> Result<<JobPlan as Method>::Reply, Error> {

@@ -23,7 +23,6 @@ use crate::{
     Server,
     consensus::Peer,
     fsm::command::{Applied, Command},
-    gc,
     state::{PreemptionConfig, SchedulerAlgorithm, SchedulerConfig, State},
 };
 
@@ -86,10 +85,14 @@ pub(super) async fn set_scheduler_config(desk: Desk<'_>, message: SchedulerConfi
     Ok(SchedulerConfigUpdated { updated, index })
 }
 
-pub(super) async fn collect(desk: Desk<'_>, _message: SystemGc) -> Result<Written, Error> {
-    let state = desk.store.snapshot();
-    gc::collect(&state, &desk.config.gc, desk.runtime.clock.now(), true, desk.proposer).await?;
-    Ok(Written { index: desk.store.snapshot().index() })
+impl Handle<SystemGc> for Server {
+    async fn handle(&self, caller: Caller, message: SystemGc) -> Result<Written, Error> {
+        if let Some(leader) = self.leader_elsewhere(&caller).await? {
+            return self.pass_on(&leader, &caller, &message).await;
+        }
+        self.collect_garbage().await?;
+        Ok(Written { index: self.store().snapshot().index() })
+    }
 }
 
 impl Server {

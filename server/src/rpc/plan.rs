@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use drover_model::{
+    diff::{JobDiff, annotate, diff as job_diff},
     evaluation::{Evaluation, Trigger},
     job::Job,
     json::List,
+    plan::PlanAnnotations,
     rpc::{
         Error,
         job::{JobPlan, JobPlanned},
     },
     spec::admit::warnings_text,
+    time::UnixNanos,
 };
 use drover_scheduler::Inputs;
+use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 
 use super::{
@@ -24,6 +28,7 @@ use crate::{
         self,
         command::{COMMAND_VERSION, Command, Proposed},
     },
+    periodic,
     state::State,
 };
 
@@ -45,6 +50,7 @@ pub(super) fn plan(desk: Desk<'_>, message: JobPlan) -> Result<JobPlanned, Error
         job_modify_index: current.as_ref().map_or(0, |job| job.job_modify_index),
         index: current.as_ref().map_or(snapshot.index(), |job| job.job_modify_index),
         warnings: warnings_text(&warnings),
+        next_periodic_launch: next_launch(&planned, now),
         ..JobPlanned::default()
     };
     let mut annotations = None;
@@ -55,13 +61,34 @@ pub(super) fn plan(desk: Desk<'_>, message: JobPlan) -> Result<JobPlanned, Error
         reply.failed_groups = outcome.failed.into_iter().map(|(group, metric)| (group.to_string(), metric)).collect();
     }
     if message.diff {
-        reply.diff = diff(current.as_deref(), &planned)?;
+        reply.diff = annotated_diff(current.as_deref(), &planned, annotations.as_ref())?;
     }
     reply.annotations = annotations;
     Ok(reply)
 }
 
 /// What differs between two versions of a job.
-pub(super) fn diff(_old: Option<&Job>, _new: &Job) -> Result<Value, Error> {
-    Ok(Value::Null)
+pub(super) fn diff(old: Option<&Job>, new: &Job) -> Result<Value, Error> {
+    shown(&job_diff(old, Some(new), false))
+}
+
+fn annotated_diff(old: Option<&Job>, new: &Job, annotations: Option<&PlanAnnotations>) -> Result<Value, Error> {
+    let mut diff = job_diff(old, Some(new), false);
+    if let Some(annotations) = annotations {
+        annotate(&mut diff, &annotations.desired_updates);
+    }
+    shown(&diff)
+}
+
+fn shown(diff: &JobDiff) -> Result<Value, Error> {
+    serde_json::to_value(diff).map_err(|error| Error::internal(format!("the difference cannot be written: {error}")))
+}
+
+/// The next launch in the job's own time zone; none for jobs that the clock does not launch.
+fn next_launch(job: &Job, now: UnixNanos) -> Option<String> {
+    let at = periodic::next_launch(job, now)?;
+    let zone = job.periodic.as_ref().map_or("UTC", |periodic| periodic.time_zone.as_str());
+    let zone = if zone.is_empty() { TimeZone::UTC } else { TimeZone::get(zone).unwrap_or(TimeZone::UTC) };
+    let zoned = Timestamp::from_nanosecond(i128::from(at.0)).ok()?.to_zoned(zone);
+    Some(zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
 }

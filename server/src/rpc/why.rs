@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use drover_model::{
-    allocation::{AllocMetric, Allocation, ClientStatus},
-    evaluation::{EvalStatus, Evaluation},
+    allocation::{Allocation, ClientStatus},
+    evaluation::Evaluation,
     ids::JobKey,
     job::{Job, JobStatus, TaskGroup},
     rpc::{
@@ -46,10 +46,10 @@ fn group_sentence(state: &State, job: &Job, group: &TaskGroup) -> Option<String>
     }
     let key = job.key();
     let of_group: Vec<&Arc<Allocation>> = state.allocations_of_job(&key).filter(|allocation| allocation.task_group == group.name).collect();
-    let newest = newest_evaluation(state, &key, group);
-    if let Some((evaluation, metric)) = &newest {
-        let queued = evaluation.queued_allocations.get(&group.name).copied().unwrap_or(1).max(1);
-        return Some(format!("{queued} of {} could not be placed: {}.", group.count, reasons(metric)));
+    if let Some(queued) = waiting(state, &key, group) {
+        let reasons = drover_scheduler::why(state, job);
+        let reason = reasons.iter().find(|reason| reason.group == group.name).map_or("no node takes it", |reason| reason.sentence.as_str());
+        return Some(format!("{queued} of {} could not be placed: {reason}.", group.count));
     }
     let is_live = |allocation: &&&Arc<Allocation>| !allocation.is_terminal();
     let starting: Vec<_> = of_group.iter().filter(is_live).filter(|allocation| allocation.client_status == ClientStatus::Pending).collect();
@@ -67,43 +67,15 @@ fn group_sentence(state: &State, job: &Job, group: &TaskGroup) -> Option<String>
     None
 }
 
-/// The evaluation that still waits for room, with why the group was not placed.
-fn newest_evaluation<'a>(state: &'a State, key: &JobKey, group: &TaskGroup) -> Option<(&'a Arc<Evaluation>, &'a Arc<AllocMetric>)> {
-    let waits = |evaluation: &&Arc<Evaluation>| evaluation.status == EvalStatus::Blocked;
-    state.blocked_evaluations_of_job(key).filter(waits).find_map(|blocked| {
-        let told = blocked.failed_tg_allocs.get(&group.name).map(|metric| (blocked, metric));
-        told.or_else(|| {
-            let before = blocked.previous_eval.and_then(|id| state.evaluation(id))?;
-            Some((before, before.failed_tg_allocs.get(&group.name)?))
-        })
-    })
-}
-
-/// What a metric says, the commonest reason first.
-fn reasons(metric: &AllocMetric) -> String {
-    if metric.nodes_in_pool == 0 {
-        return format!("the node pool {:?} has no nodes", metric.node_pool);
-    }
-    if metric.nodes_evaluated == 0 {
-        return "no ready node is in the job's datacenters and node pool".to_owned();
-    }
-    let mut found: Vec<(u32, String)> = Vec::new();
-    for (constraint, count) in &metric.constraint_filtered {
-        found.push((*count, format!("{} do not meet {constraint}", nodes(*count))));
-    }
-    for (dimension, count) in &metric.dimension_exhausted {
-        found.push((*count, format!("{} have too little {dimension} free", nodes(*count))));
-    }
-    if found.is_empty() {
-        return format!("none of {} can take it", nodes(metric.nodes_evaluated));
-    }
-    found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    let texts: Vec<String> = found.into_iter().map(|(_, text)| text).collect();
-    format!("of {}, {}", nodes(metric.nodes_evaluated), texts.join(", "))
-}
-
-fn nodes(count: u32) -> String {
-    if count == 1 { "1 node".to_owned() } else { format!("{count} nodes") }
+/// How many allocations of the group wait for room.
+fn waiting(state: &State, key: &JobKey, group: &TaskGroup) -> Option<u32> {
+    let told = state.blocked_evaluations_of_job(key).find_map(|blocked| {
+        let before = blocked.previous_eval.and_then(|id| state.evaluation(id));
+        let is_about = |evaluation: &Arc<Evaluation>| evaluation.failed_tg_allocs.contains_key(&group.name);
+        let evaluation = Some(blocked).filter(|row| is_about(row)).or(before.filter(|row| is_about(row)))?;
+        evaluation.queued_allocations.get(&group.name).copied().or(Some(1))
+    });
+    told.filter(|count| *count > 0)
 }
 
 /// What last happened in an allocation.
