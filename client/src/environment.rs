@@ -37,10 +37,10 @@ const DENIED_PREFIXES: [&str; 2] = ["NOMAD_", "DROVER_"];
 
 /// The variables of a task (or, without a task, of its group) and what can be interpolated.
 #[derive(Clone)]
-pub struct Environment {
+pub(crate) struct Environment {
     node: Arc<Node>,
     region: String,
-    pub variables: BTreeMap<String, String>,
+    pub(crate) variables: BTreeMap<String, String>,
 }
 
 impl std::fmt::Debug for Environment {
@@ -52,22 +52,22 @@ impl std::fmt::Debug for Environment {
 
 /// What a task's variables are made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Inputs<'a> {
-    pub node: &'a Arc<Node>,
-    pub region: &'a str,
-    pub allocation: &'a Allocation,
-    pub group: &'a TaskGroup,
-    pub task: Option<&'a Task>,
-    pub dirs: Option<&'a TaskDirs>,
+pub(crate) struct Inputs<'a> {
+    pub(crate) node: &'a Arc<Node>,
+    pub(crate) region: &'a str,
+    pub(crate) allocation: &'a Allocation,
+    pub(crate) group: &'a TaskGroup,
+    pub(crate) task: Option<&'a Task>,
+    pub(crate) dirs: Option<&'a TaskDirs>,
     /// The agent's own, when the driver's tasks inherit it.
-    pub host: Option<&'a BTreeMap<String, String>>,
-    pub denied: &'a [String],
+    pub(crate) host: Option<&'a BTreeMap<String, String>>,
+    pub(crate) denied: &'a [String],
     /// From hooks (tokens) and then from rendered files, in this order.
-    pub added: &'a BTreeMap<String, String>,
+    pub(crate) added: &'a BTreeMap<String, String>,
 }
 
 impl Environment {
-    pub fn build(inputs: Inputs<'_>) -> Self {
+    pub(crate) fn build(inputs: Inputs<'_>) -> Self {
         let mut variables = BTreeMap::new();
         identities(&inputs, &mut variables);
         if let (Some(task), Some(dirs)) = (inputs.task, inputs.dirs) {
@@ -92,7 +92,7 @@ impl Environment {
     }
 
     /// Replaces every `${...}` that is known. An unknown one of the orchestrator's own is empty; anything else stays, because it may be a shell's.
-    pub fn interpolate(&self, text: &str) -> String {
+    pub(crate) fn interpolate(&self, text: &str) -> String {
         if !text.contains("${") {
             return text.to_owned();
         }
@@ -111,7 +111,7 @@ impl Environment {
     }
 
     /// Every text in a value, keys too.
-    pub fn interpolate_value(&self, value: &Value) -> Value {
+    pub(crate) fn interpolate_value(&self, value: &Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.interpolate(text)),
             Value::Array(items) => Value::Array(items.iter().map(|item| self.interpolate_value(item)).collect()),
@@ -120,7 +120,7 @@ impl Environment {
         }
     }
 
-    pub fn interpolate_map(&self, map: &serde_json::Map<String, Value>) -> serde_json::Map<String, Value> {
+    pub(crate) fn interpolate_map(&self, map: &serde_json::Map<String, Value>) -> serde_json::Map<String, Value> {
         map.iter().map(|(key, value)| (self.interpolate(key), self.interpolate_value(value))).collect()
     }
 

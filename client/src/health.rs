@@ -172,11 +172,12 @@ mod tests {
 
     /// One look: seconds since the start, the task, the checks.
     type Look = (u64, T, Checks);
+    type Row = (&'static str, HealthCheck, &'static [Look], Option<(bool, &'static str)>);
 
     #[tokio::test(start_paused = true)]
     async fn verdicts() {
         use Checks::{Fine, NotYet};
-        let rows: [(&str, HealthCheck, &[Look], Option<(bool, &str)>); 9] = [
+        let rows: [Row; 9] = [
             ("healthy after its time", HealthCheck::Checks, &[(1, T::Running, Fine), (4, T::Running, Fine)], Some((true, ""))),
             ("not before its time", HealthCheck::Checks, &[(1, T::Running, Fine), (3, T::Running, Fine)], None),
             ("a restart between two looks counts", HealthCheck::Checks, &[(1, T::Running, Fine), (4, T::Restarted, Fine)], None),

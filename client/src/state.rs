@@ -24,25 +24,25 @@ mod log;
 /// What is remembered of a task.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct SavedTask {
-    pub state: TaskState,
+pub(crate) struct SavedTask {
+    pub(crate) state: TaskState,
     /// None while it does not run.
-    pub handle: Option<TaskHandle>,
+    pub(crate) handle: Option<TaskHandle>,
     /// Whether what comes before a first start has been done.
-    pub prepared: bool,
+    pub(crate) prepared: bool,
 }
 
 /// One allocation as it was left.
 #[derive(Clone, Debug)]
-pub struct SavedAllocation {
-    pub allocation: Allocation,
-    pub tasks: BTreeMap<String, SavedTask>,
-    pub deployment_status: Option<AllocDeploymentStatus>,
+pub(crate) struct SavedAllocation {
+    pub(crate) allocation: Allocation,
+    pub(crate) tasks: BTreeMap<String, SavedTask>,
+    pub(crate) deployment_status: Option<AllocDeploymentStatus>,
 }
 
 /// The file, or nothing when the node is a throw-away one.
 #[derive(Debug)]
-pub struct State {
+pub(crate) struct State {
     log: Option<Mutex<Log>>,
     path: PathBuf,
 }
@@ -54,7 +54,7 @@ const TASK: &str = "task";
 
 impl State {
     /// Opens the state in `folder` and reads all of it. Without a folder nothing is kept.
-    pub fn open(disk: Arc<dyn Disk>, folder: Option<&Path>) -> Result<(Self, Vec<SavedAllocation>), Error> {
+    pub(crate) fn open(disk: Arc<dyn Disk>, folder: Option<&Path>) -> Result<(Self, Vec<SavedAllocation>), Error> {
         let Some(folder) = folder else { return Ok((Self { log: None, path: PathBuf::new() }, Vec::new())) };
         let path = folder.join("state.log");
         let log = Log::open(disk, path.clone()).map_err(|error| Error::State { path: path.clone(), reason: error.to_string() })?;
@@ -62,20 +62,20 @@ impl State {
         Ok((Self { log: Some(Mutex::new(log)), path }, saved))
     }
 
-    pub fn put_allocation(&self, allocation: &Allocation) {
+    pub(crate) fn put_allocation(&self, allocation: &Allocation) {
         self.put(format!("{ALLOCATION}/{}", allocation.id), allocation);
     }
 
-    pub fn put_health(&self, alloc: AllocId, status: &AllocDeploymentStatus) {
+    pub(crate) fn put_health(&self, alloc: AllocId, status: &AllocDeploymentStatus) {
         self.put(format!("{HEALTH}/{alloc}"), status);
     }
 
-    pub fn put_task(&self, alloc: AllocId, task: &str, saved: &SavedTask) {
+    pub(crate) fn put_task(&self, alloc: AllocId, task: &str, saved: &SavedTask) {
         self.put(format!("{TASK}/{alloc}/{task}"), saved);
     }
 
     /// Forgets all of an allocation.
-    pub fn remove(&self, alloc: AllocId) {
+    pub(crate) fn remove(&self, alloc: AllocId) {
         self.with(|log| {
             let id = alloc.to_string();
             for key in log.keys().filter(|key| key.split('/').nth(1) == Some(&id)).map(str::to_owned).collect::<Vec<_>>() {

@@ -15,6 +15,8 @@ use tokio::{
     time::Instant,
 };
 
+pub(crate) use inherit::Previous;
+
 use super::{
     client_status,
     lifecycle::{Cause, View},
@@ -29,6 +31,7 @@ use crate::{
 };
 
 mod act;
+mod inherit;
 mod stop;
 mod watching;
 
@@ -62,6 +65,8 @@ pub(crate) struct Begin {
     pub(crate) restored: bool,
     /// Dropped once what the allocation offers has been declared.
     pub(crate) declared: Option<mpsc::Sender<()>>,
+    /// Whose data it takes over.
+    pub(crate) previous: Option<Previous>,
 }
 
 struct TaskHold {
@@ -96,6 +101,8 @@ pub(crate) struct Runner {
     checks: BTreeMap<Target, watch::Receiver<Arc<Health>>>,
     check_restarts: watching::CheckRestarts,
     scripts: JoinSet<()>,
+    /// Answers to commands that are on their way.
+    replies: JoinSet<()>,
     last_report: Option<AllocationReport>,
     /// When `max_run_duration` ends it.
     ends: Option<Instant>,
@@ -127,6 +134,7 @@ impl Runner {
             checks: BTreeMap::new(),
             check_restarts: watching::CheckRestarts::default(),
             scripts: JoinSet::new(),
+            replies: JoinSet::new(),
             last_report: None,
             ends: None,
             view,
@@ -135,6 +143,7 @@ impl Runner {
 
     /// Runs until every task has ended for good and all that the allocation had outside is gone.
     pub(crate) async fn run(mut self, begin: Begin) {
+        let Begin { tasks, restored, declared, previous, .. } = begin;
         let allocation = self.current();
         let Some(group) = allocation.group().cloned() else {
             return tracing::error!(alloc = %allocation.id, "an allocation names a group that its job does not have");
@@ -144,17 +153,28 @@ impl Runner {
             let begun = self.board.all().values().map(|state| state.started_at.0).filter(|at| !at.is_never()).min();
             Instant::now() + most.saturating_sub(begun.map_or(Duration::ZERO, |begun| self.shared.now().since(begun)))
         });
+        if let Some(previous) = previous {
+            for task in &group.tasks {
+                self.board.update(&task.name, |_| {});
+            }
+            self.report(&allocation);
+            if !self.inherit(previous).await {
+                self.board.all().keys().for_each(|task| drop(self.board.update(task, |state| state.state = TaskPhase::Dead)));
+                return self.end().await;
+            }
+        }
         self.begin_health(&allocation, &group);
         for task in &group.tasks {
-            let saved = begin.tasks.get(&task.name).cloned().unwrap_or_default();
-            let start = if begin.restored { Start::Restored } else { Start::Fresh };
+            let saved = tasks.get(&task.name).cloned().unwrap_or_default();
+            let start = if restored { Start::Restored } else { Start::Fresh };
             if saved.state.state != TaskPhase::Dead {
                 self.spawn(task, saved, start);
             }
         }
         let mut changes = self.board.changes();
         self.settle();
-        drop(begin);
+        // What it offers has been declared.
+        drop(declared);
         while !self.is_over() {
             self.turn(&mut changes).await;
             self.settle();
@@ -192,7 +212,7 @@ impl Runner {
                 if changed.is_err() { std::future::pending().await }
                 self.updated();
             }
-            Some(command) = self.commands.recv() => self.obey(command).await,
+            Some(command) = self.commands.recv() => self.obey(command),
             () = watching::any_changed(&mut self.checks) => {}
             () = stop::proceed(&mut self.stopping) => self.stopping = Stopping::Told,
             () = sleep_until(deadline) => self.on_time(),

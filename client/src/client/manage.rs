@@ -6,7 +6,7 @@ use drover_model::allocation::{Allocation, AllocationReport, ClientStatus, Desir
 
 use super::{AllocId, Handle, Held, Instant, NodeAllocationsItem, SavedAllocation, mpsc, watch};
 use crate::{
-    allocations::{Begin, Runner},
+    allocations::{Begin, Previous, Runner},
     limits,
 };
 
@@ -56,7 +56,15 @@ impl Handle {
         }
         tracing::info!(alloc = %allocation.id, name = %allocation.name, "an allocation is started");
         self.inner.shared.state.put_allocation(&allocation);
-        self.begin(allocation, Begin::default());
+        let begin = Begin { previous: self.previous_of(&allocation), ..Begin::default() };
+        self.begin(allocation, begin);
+    }
+
+    /// The allocation on this node whose data a new one takes over.
+    fn previous_of(&self, allocation: &Allocation) -> Option<Previous> {
+        let id = allocation.previous_allocation.filter(|_| allocation.group().is_some_and(|group| group.ephemeral_disk.sticky))?;
+        let ended = self.inner.lock().get(&id).map(Held::ended)?;
+        Some(Previous { ended, root: self.inner.shared.alloc_root(id) })
     }
 
     fn report_unstarted(&self, allocation: &Allocation) {
@@ -72,7 +80,13 @@ impl Handle {
 
     /// Goes on with an allocation of an earlier agent.
     pub(super) fn resume(&self, saved: SavedAllocation, declared: mpsc::Sender<()>) {
-        let begin = Begin { tasks: saved.tasks, deployment_status: saved.deployment_status, restored: true, declared: Some(declared) };
+        let begin = Begin {
+            tasks: saved.tasks,
+            deployment_status: saved.deployment_status,
+            restored: true,
+            declared: Some(declared),
+            previous: None,
+        };
         self.begin(Arc::new(saved.allocation), begin);
     }
 

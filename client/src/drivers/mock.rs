@@ -220,7 +220,7 @@ impl Settings<'_> {
     }
 
     fn flag(&self, key: &str) -> bool {
-        self.0.get(key).is_some_and(|value| value.as_bool().unwrap_or(value.as_str() == Some("true")))
+        self.0.get(key).is_some_and(|value| value.as_bool() == Some(true) || value.as_str() == Some("true"))
     }
 
     /// A text such as `1m30s`, or nanoseconds.

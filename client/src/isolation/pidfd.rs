@@ -34,7 +34,7 @@ impl PidFd {
 
     /// Resolves when the process has ended, whether or not anybody has taken note of it.
     pub(crate) async fn ended(&self) -> io::Result<()> {
-        self.fd.readable().await.map(|guard| drop(guard))
+        self.fd.readable().await.map(drop)
     }
 
     pub(crate) fn signal(&self, signal: i32) -> io::Result<()> {

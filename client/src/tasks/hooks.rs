@@ -16,14 +16,14 @@ mod vault;
 /// Why a task cannot start.
 #[derive(Debug)]
 pub(crate) struct HookError {
-    pub(crate) event: TaskEvent,
+    pub(crate) event: Box<TaskEvent>,
     /// The restart policy may try again.
     pub(crate) is_recoverable: bool,
 }
 
 impl HookError {
     fn setup(scope: &Scope, text: &str) -> Self {
-        Self { event: events::setup_failure(scope.now(), text), is_recoverable: false }
+        Self { event: Box::new(events::setup_failure(scope.now(), text)), is_recoverable: false }
     }
 }
 
@@ -31,14 +31,19 @@ impl HookError {
 pub(crate) async fn prepare(scope: &Arc<Scope>, driver: &dyn Driver) -> Result<(), HookError> {
     let task = scope.task();
     directory::prepare(scope, &task)?;
+    validate(scope, driver)?;
     identity::prepare(scope, &task).await?;
     vault::prepare(scope, &task).await?;
     directory::write_payload(scope, &task)?;
     artifacts::prepare(scope, &task).await?;
-    templates::prepare(scope, &task).await?;
+    templates::prepare(scope, &task).await
+}
+
+/// A mistake in the driver's settings is told before anything is fetched or waited for.
+fn validate(scope: &Arc<Scope>, driver: &dyn Driver) -> Result<(), HookError> {
     let config = super::runner::task_config(scope).config;
     let invalid = |error: crate::drivers::DriverError| HookError {
-        event: events::failed_validation(scope.now(), &error.text),
+        event: Box::new(events::failed_validation(scope.now(), &error.text)),
         is_recoverable: false,
     };
     driver.validate(&config).map_err(invalid)

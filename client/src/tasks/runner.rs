@@ -251,6 +251,14 @@ async fn killed(kill: &mut watch::Receiver<Option<Kill>>) -> Kill {
     }
 }
 
+/// Answers whatever is asked while the task is being made ready, for as long as it is polled.
+async fn refuse_meanwhile(controls: &mut mpsc::Receiver<Control>) {
+    while let Some(control) = controls.recv().await {
+        refuse(control);
+    }
+    std::future::pending().await
+}
+
 /// Answers what cannot be done to a task that does not run.
 fn refuse(control: Control) {
     if let Control::Restart { reply: Some(reply), .. } | Control::Signal { reply: Some(reply), .. } = control {

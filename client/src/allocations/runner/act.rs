@@ -33,19 +33,20 @@ impl Runner {
         }
     }
 
-    pub(super) async fn obey(&mut self, command: AllocCommand) {
+    pub(super) fn obey(&mut self, command: AllocCommand) {
+        while self.replies.try_join_next().is_some() {}
         match command {
             AllocCommand::Scopes { reply } => {
                 let _ = reply.send(self.tasks.values().map(|hold| std::sync::Arc::clone(&hold.scope)).collect());
             }
             AllocCommand::Stop => self.begin_stop(),
             AllocCommand::Restart { task, all, reply } => {
-                let result = self.restart(task, all).await;
-                let _ = reply.send(result);
+                let asked = self.restart(task, all);
+                self.replies.spawn(answer(asked, reply));
             }
             AllocCommand::Signal { task, signal, reply } => {
-                let result = self.signal(task, &signal).await;
-                let _ = reply.send(result);
+                let asked = self.signal(task, &signal);
+                self.replies.spawn(answer(asked, reply));
             }
         }
     }
@@ -63,7 +64,7 @@ impl Runner {
         self.board.get(task).map(|state| state.state).unwrap_or_default()
     }
 
-    async fn restart(&mut self, task: Option<String>, all: bool) -> Result<(), String> {
+    fn restart(&mut self, task: Option<String>, all: bool) -> Result<Answers, String> {
         let single = task.as_ref().is_some_and(|name| !name.is_empty());
         let reason = match (single, all) {
             (true, _) => "User requested task to restart",
@@ -85,7 +86,7 @@ impl Runner {
                 }
             }
         }
-        collect(answers).await
+        Ok(answers)
     }
 
     /// A task that has ended runs once more.
@@ -99,7 +100,7 @@ impl Runner {
         self.spawn(&task, SavedTask::default(), Start::Again);
     }
 
-    async fn signal(&mut self, task: Option<String>, signal: &str) -> Result<(), String> {
+    fn signal(&mut self, task: Option<String>, signal: &str) -> Result<Answers, String> {
         let single = task.as_ref().is_some_and(|name| !name.is_empty());
         let mut answers = Vec::new();
         for name in self.meant(task)? {
@@ -114,7 +115,7 @@ impl Runner {
             self.ask(&name, Control::Signal { signal: signal.to_owned(), event, reply: Some(reply) })?;
             answers.push(answer);
         }
-        collect(answers).await
+        Ok(answers)
     }
 
     fn ask(&self, task: &str, control: Control) -> Result<(), String> {
@@ -124,10 +125,16 @@ impl Runner {
     }
 }
 
-/// All answers; the first refusal counts.
-async fn collect(answers: Vec<oneshot::Receiver<Result<(), String>>>) -> Result<(), String> {
-    for answer in answers {
-        answer.await.unwrap_or_else(|_| Err("Task not running".to_owned()))?;
-    }
-    Ok(())
+/// What the runners of the tasks will say.
+type Answers = Vec<oneshot::Receiver<Result<(), String>>>;
+
+/// Hands all answers on; the first refusal counts. Not waited for by the allocation's runner, which a task's runner may in turn wait for.
+async fn answer(asked: Result<Answers, String>, reply: oneshot::Sender<Result<(), String>>) {
+    let collected = async {
+        for answer in asked? {
+            answer.await.unwrap_or_else(|_| Err("Task not running".to_owned()))?;
+        }
+        Ok(())
+    };
+    let _ = reply.send(collected.await);
 }

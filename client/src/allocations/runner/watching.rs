@@ -47,6 +47,7 @@ impl Runner {
         let known = self.status.or(allocation.deployment_status).and_then(|status| status.healthy);
         let rules = Rules::of(allocation, group).filter(|_| known.is_none());
         self.health = rules.map(|rules| Tracker::new(rules, Instant::now()));
+        self.subscribe_checks();
     }
 
     /// Brings the catalogues in line with the tasks' states.
@@ -59,18 +60,26 @@ impl Runner {
             return;
         }
         self.shared.registries.set(allocation, &placed);
+        self.run_scripts(&placed);
+        self.placed = placed;
+        self.subscribe_checks();
+    }
+
+    /// Looks at the checks as often as somebody waits for them: a deployment often, a restart rule now and then, otherwise nobody.
+    fn subscribe_checks(&mut self) {
         let waited_for = self.health.is_some();
+        let alloc = self.current().id;
         self.checks.clear();
-        for one in &placed {
+        for one in &self.placed {
             let target = self.shared.registries.target(one);
-            if !self.checks.contains_key(&target)
-                && let Some(receiver) = self.shared.registries.health(allocation.id, &target, waited_for)
+            let wanted = waited_for || one.checks.iter().any(|check| check.restart.is_some());
+            if wanted
+                && !self.checks.contains_key(&target)
+                && let Some(receiver) = self.shared.registries.health(alloc, &target, waited_for)
             {
                 self.checks.insert(target, receiver);
             }
         }
-        self.run_scripts(&placed);
-        self.placed = placed;
     }
 
     fn wanted_services(&self, allocation: &Allocation, group: &TaskGroup, states: &BTreeMap<String, TaskState>) -> Vec<Placed> {
@@ -141,6 +150,7 @@ impl Runner {
         self.shared.state.put_health(allocation.id, &status);
         self.status = Some(status);
         self.health = None;
+        self.subscribe_checks();
     }
 
     /// By check id; empty while a catalogue does not know the services.

@@ -83,7 +83,7 @@ impl Launch {
             .stdin(Stdio::from(logs))
             .stdout(report)
             .stderr(Stdio::from(status));
-        #[expect(clippy::zombie_processes, reason = "whoever waits for the task takes note of the supervisor's end")]
+        // Whoever waits for the task takes note of the supervisor's end.
         let child = command.spawn().map_err(|error| failed("the supervisor of the task could not be started", error))?;
         // The command holds this end of the pipe too: it has to be gone for the answer to end.
         drop(command);

@@ -30,7 +30,7 @@ pub(super) async fn prepare(scope: &Arc<Scope>, task: &Task) -> Result<(), HookE
         let fetched = fetched.unwrap_or_else(|_| Err(Failure::passing("it took too long")));
         fetched.map_err(|failure| {
             let text = format!("failed to download artifact {:?}: {}", artifact.getter_source, failure.text);
-            HookError { event: events::failed_artifact(scope.now(), &text), is_recoverable: failure.passes }
+            HookError { event: Box::new(events::failed_artifact(scope.now(), &text)), is_recoverable: failure.passes }
         })?;
     }
     Ok(())
@@ -86,7 +86,7 @@ fn destination(scope: &Scope, environment: &Environment, artifact: &Artifact, na
     let wanted = if wanted.is_empty() { "local/".to_owned() } else { wanted };
     let relative = super::templates::beneath(scope, &wanted);
     let file = if artifact.getter_mode == "file" { relative } else { relative.join(name) };
-    let folder = file.parent().unwrap_or(Path::new(""));
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
     // An empty write creates the folders as every other file of the task is created, and refuses what leads outside.
     let probe = folder.join(format!(".{name}.fetching"));
     let written = drover_template::write_beneath(&scope.dirs.alloc_root, &probe, b"", 0o644, drover_template::Ownership::default());

@@ -1,15 +1,20 @@
 //! The task's folders.
+//!
+//! A task owns its folders and may put links in their place, so they are only touched through descriptors that were opened without following one.
 
 use std::{
-    fs::{self, Permissions},
+    fs::{self, File, OpenOptions, Permissions},
     io,
-    os::unix::fs::{PermissionsExt, chown},
+    os::{
+        fd::AsRawFd,
+        unix::fs::{OpenOptionsExt, PermissionsExt, fchown},
+    },
     path::Path,
 };
 
 use drover_model::job::Task;
 use drover_template::{Ownership, write_beneath};
-use nix::unistd::User;
+use nix::{fcntl::OFlag, unistd::User};
 
 use super::HookError;
 use crate::tasks::Scope;
@@ -20,26 +25,34 @@ const SECRETS_MODE: u32 = 0o700;
 pub(super) fn prepare(scope: &Scope, task: &Task) -> Result<(), HookError> {
     let build = || -> io::Result<()> {
         let dirs = &scope.dirs;
-        for folder in [&dirs.shared.join("data"), &dirs.shared.join("tmp"), &dirs.logs, &dirs.local, &dirs.tmp, &dirs.secrets] {
+        let (data, shared_tmp) = (dirs.shared.join("data"), dirs.shared.join("tmp"));
+        for folder in [&dirs.logs, &data, &shared_tmp, &dirs.local, &dirs.tmp, &dirs.secrets] {
             fs::create_dir_all(folder)?;
         }
-        for (folder, mode) in [(&dirs.task, 0o777), (&dirs.local, 0o777), (&dirs.tmp, 0o1777), (&dirs.secrets, SECRETS_MODE)] {
-            fs::set_permissions(folder, Permissions::from_mode(mode))?;
+        let open_to_all = [&dirs.shared, &data, &dirs.task, &dirs.local].map(|folder| (folder, 0o777));
+        let temporary = [&shared_tmp, &dirs.tmp].map(|folder| (folder, 0o1777));
+        for (folder, mode) in open_to_all.into_iter().chain(temporary).chain([(&dirs.secrets, SECRETS_MODE)]) {
+            open(folder)?.set_permissions(Permissions::from_mode(mode))?;
         }
         // The folder belongs to whoever the task runs as; a user that does not exist is the driver's to complain about.
         if let Some(user) = User::from_name(&task.user).ok().flatten().filter(|_| !task.user.is_empty()) {
-            chown(&dirs.secrets, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
+            fchown(open(&dirs.secrets)?, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
         }
         Ok(())
     };
     build().map_err(|error| HookError::setup(scope, &format!("failed to build the task's directory: {error}")))
 }
 
+fn open(folder: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags((OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW).bits()).open(folder)
+}
+
 /// What a dispatched job was sent.
 pub(super) fn write_payload(scope: &Scope, task: &Task) -> Result<(), HookError> {
     let Some(dispatch) = task.dispatch_payload.as_ref().filter(|dispatch| !dispatch.file.is_empty()) else { return Ok(()) };
     let allocation = scope.allocation();
-    let written = write_beneath(&scope.dirs.local, Path::new(&dispatch.file), &allocation.job.payload, 0o640, Ownership::default());
+    let path = Path::new(&scope.name).join("local").join(&dispatch.file);
+    let written = write_beneath(&scope.dirs.alloc_root, &path, &allocation.job.payload, 0o640, Ownership::default());
     written.map(drop).map_err(|error| HookError::setup(scope, &format!("failed to write the dispatch payload: {error}")))
 }
 
@@ -50,16 +63,42 @@ pub(super) fn remove_secrets(scope: &Scope) {
     }
 }
 
-pub(crate) fn empty(folder: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
+fn empty(folder: &Path) -> io::Result<()> {
+    let opened = match open(folder) {
+        Ok(opened) => opened,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    for entry in entries {
+    let through = format!("/proc/self/fd/{}", opened.as_raw_fd());
+    for entry in fs::read_dir(through)? {
         let entry = entry?;
         // Of a link only the link is removed.
         if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn secrets_go_and_nothing_else_does() {
+        let root = tempfile::tempdir().unwrap();
+        let (secrets, outside) = (root.path().join("secrets"), root.path().join("outside"));
+        fs::create_dir_all(secrets.join("deep")).unwrap();
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("file"), "").unwrap();
+        fs::write(secrets.join("deep/key"), "").unwrap();
+        symlink(&outside, secrets.join("link")).unwrap();
+        empty(&secrets).unwrap();
+        assert_eq!(fs::read_dir(&secrets).unwrap().count(), 0);
+        // A task that puts a link where its secrets were does not have the agent remove what the link leads to.
+        fs::remove_dir(&secrets).unwrap();
+        symlink(&outside, &secrets).unwrap();
+        assert!(empty(&secrets).is_err());
+        assert!(outside.join("file").exists());
+    }
 }

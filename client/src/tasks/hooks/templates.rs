@@ -53,13 +53,10 @@ pub(super) async fn prepare(scope: &Arc<Scope>, task: &Task) -> Result<(), HookE
 pub(super) async fn resume(scope: &Arc<Scope>, task: &Task) -> Result<(), HookError> {
     let Some((templates, events)) = begin(scope, task)? else { return Ok(()) };
     // The variables that the running task has, for its next start.
-    for index in 0..templates.len() {
-        let kept = read_beneath(
-            &scope.dirs.alloc_root,
-            &templates[index].destination,
-            usize::try_from(limits::RENDERED_BYTES).unwrap_or(usize::MAX),
-        );
-        if let Some(bytes) = kept.ok().flatten().filter(|_| templates[index].template.envvars) {
+    for (index, prepared) in templates.iter().enumerate() {
+        let kept =
+            read_beneath(&scope.dirs.alloc_root, &prepared.destination, usize::try_from(limits::RENDERED_BYTES).unwrap_or(usize::MAX));
+        if let Some(bytes) = kept.ok().flatten().filter(|_| prepared.template.envvars) {
             scope.set_template(index, env_file::parse(&bytes).unwrap_or_default());
         }
     }
@@ -95,7 +92,7 @@ fn begin(scope: &Arc<Scope>, task: &Task) -> Result<Option<Begun>, HookError> {
 
 /// A template that cannot be rendered fails its task, whatever the restart policy says.
 fn failed(scope: &Scope, text: &str) -> HookError {
-    HookError { event: events::killing_because(scope.now(), &format!("Template failed: {text}")), is_recoverable: false }
+    HookError { event: Box::new(events::killing_because(scope.now(), &format!("Template failed: {text}"))), is_recoverable: false }
 }
 
 fn config(scope: &Scope, environment: &Environment, index: usize, prepared: &Prepared) -> Result<TemplateConfig, String> {
@@ -199,7 +196,7 @@ fn apply(scope: &Scope, templates: &[Prepared], rendered: &Rendered, change: &mu
         let parsed = env_file::parse(&rendered.text);
         let parsed = parsed.map_err(|error| {
             let text = format!("Template failed to read environment variables: {error}");
-            HookError { event: events::killing_because(scope.now(), &text), is_recoverable: false }
+            HookError { event: Box::new(events::killing_because(scope.now(), &text)), is_recoverable: false }
         })?;
         scope.set_template(index, parsed);
     }

@@ -2,7 +2,7 @@
 
 use super::{
     Arc, Driver, DriverError, Failure, HookError, Runner, Scope, TaskConfig, TaskEvent, TaskHandle, TaskPhase, events, hooks, killed,
-    limits,
+    limits, refuse_meanwhile,
 };
 use crate::drivers::PortMapping;
 
@@ -43,6 +43,7 @@ impl Runner {
             biased;
             started = starting => started.unwrap_or_else(|_| Err(DriverError::recoverable("the driver did not start the task in time"))),
             _ = killed(&mut self.kill) => return Err(Failure::Killed),
+            () = refuse_meanwhile(&mut self.control) => return Err(Failure::Killed),
         };
         match started {
             Ok(handle) => {
@@ -81,6 +82,7 @@ impl Runner {
             biased;
             _ = killed(&mut self.kill) => return Err(Failure::Killed),
             prepared = hooks::prepare(&self.scope, driver) => prepared,
+            () = refuse_meanwhile(&mut self.control) => return Err(Failure::Killed),
         };
         match prepared {
             Ok(()) => {
@@ -88,11 +90,11 @@ impl Runner {
                 Ok(())
             }
             Err(HookError { event, is_recoverable: true }) => {
-                self.scope.event(event);
+                self.scope.event(*event);
                 self.scope.renew_hooks();
                 Err(Failure::Again)
             }
-            Err(HookError { event, is_recoverable: false }) => Err(self.doom(event)),
+            Err(HookError { event, is_recoverable: false }) => Err(self.doom(*event)),
         }
     }
 
