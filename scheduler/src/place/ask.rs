@@ -32,7 +32,7 @@ impl<'a> Ask<'a> {
             group,
             template: Arc::default(),
             amounts: Amounts::default(),
-            cores: group.tasks.iter().map(|task| task.resources.cores).sum(),
+            cores: group.tasks.iter().fold(0, |sum, task| sum.saturating_add(task.resources.cores)),
             devices: group.tasks.iter().flat_map(|task| task.resources.devices.iter()).collect(),
             static_ports: networks.iter().any(|network| !network.reserved_ports.is_empty()),
             networks,
@@ -50,7 +50,7 @@ impl<'a> Ask<'a> {
         for task in self.group.tasks.iter() {
             let name: Arc<str> = task.name.as_str().into();
             let asked = &task.resources;
-            let cpu_mhz = if asked.cores > 0 { u64::from(asked.cores) * core_mhz } else { u64::from(asked.cpu_mhz) };
+            let cpu_mhz = if asked.cores > 0 { u64::from(asked.cores).saturating_mul(core_mhz) } else { u64::from(asked.cpu_mhz) };
             let memory = AllocatedMemory {
                 memory_mib: u64::from(asked.memory_mib),
                 memory_max_mib: if self.oversubscribe { u64::from(asked.memory_max_mib) } else { 0 },
