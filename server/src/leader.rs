@@ -51,6 +51,7 @@ impl Leader {
     pub async fn run(self: Arc<Self>, mut leadership: watch::Receiver<Leadership>, stop: CancellationToken) {
         loop {
             let number = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 now = leadership.wait_for(|now| now.is_self) => match now {
                     Ok(now) => now.term,
@@ -60,9 +61,13 @@ impl Leader {
             let term = stop.child_token();
             let mut tasks = JoinSet::new();
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
-                _ = leadership.wait_for(|now| !now.is_self || now.term != number) => {}
-                ended = self.lead(&mut tasks, &term) => error!(ended, "a service of the leader ended; all are started again"),
+                _ = async { leadership.wait_for(|now| !now.is_self || now.term != number).await.is_ok() } => {}
+                ended = self.lead(&mut tasks, &term) => {
+                    error!(ended, "a service of the leader ended; all are started again");
+                    tokio::time::sleep(RETRY).await;
+                }
             }
             self.services.stop_leading();
             term.cancel();

@@ -19,7 +19,7 @@ use crate::{
     bootstrap,
     clients::ClientConnections,
     config::ServerConfig,
-    consensus::{self, Consensus},
+    consensus::{self, Consensus, Peer},
     embedded::Stores,
     fsm::command::{Applied, Command},
     gc,
@@ -34,8 +34,10 @@ use crate::{
     state::StateStore,
 };
 
-/// How long a call waits for a leader to be elected.
-const LEADER_WITHIN: Duration = Duration::from_secs(5);
+/// How long a call waits for a leader to be elected and reached.
+const LEADER_WITHIN: Duration = Duration::from_secs(10);
+/// Before a leader that cannot be reached is dialled again.
+const REDIAL: Duration = Duration::from_millis(200);
 /// How long the leader may take to answer a call that was passed on.
 const PASSED_ON_WITHIN: Duration = Duration::from_secs(60);
 /// How long stopping may wait for what is under way.
@@ -279,25 +281,46 @@ impl Server {
         self.consensus.is_leader()
     }
 
-    /// The connection to the leader, when that is another server. Waits a while for one to be elected.
+    /// The connection to the leader, when that is another server. Waits a while for one to be elected, and for one that can be reached.
     pub async fn leader_elsewhere(&self, caller: &Caller) -> Result<Option<Connection>, rpc::Error> {
-        let mut changes = self.consensus.leader_changes();
-        let own = self.consensus.id();
-        let known = changes.wait_for(|now| now.is_self || now.leader.as_ref().is_some_and(|leader| leader.id != own));
-        let now = match tokio::time::timeout(LEADER_WITHIN, known).await {
-            Ok(Ok(now)) => now.clone(),
-            Ok(Err(_)) | Err(_) => return Err(rpc::Error::no_leader()),
-        };
-        let Some(leader) = now.leader.filter(|_| !now.is_self) else { return Ok(None) };
+        let found = tokio::time::timeout(LEADER_WITHIN, self.find_leader()).await;
+        let connection = found.map_err(|_| rpc::Error::no_leader())?;
         // Another server thinks that this one leads. Passing the call on could send it round in circles.
-        if caller.connection.as_ref().is_some_and(|connection| connection.peer().role == Role::Server) {
+        let from_server = caller.connection.as_ref().is_some_and(|connection| connection.peer().role == Role::Server);
+        if connection.is_some() && from_server {
             return Err(rpc::Error::no_leader());
         }
-        self.peers.connection(&leader.address).await.map(Some)
+        Ok(connection)
     }
 
-    /// Lets another server answer a call.
+    /// Returns once this server leads (none) or is connected to the one that does.
+    async fn find_leader(&self) -> Option<Connection> {
+        let own = self.consensus.id();
+        let mut changes = self.consensus.leader_changes();
+        loop {
+            let known = changes.wait_for(|now| now.is_self || now.leader.as_ref().is_some_and(|leader| leader.id != own)).await;
+            let Ok(now) = known.map(|now| now.clone()) else { return std::future::pending().await };
+            let Some(leader) = now.leader.filter(|_| !now.is_self) else { return None };
+            // Who is dialled may be gone, and another be elected meanwhile.
+            tokio::select! {
+                connected = self.peers.connection(&leader.address) => match connected {
+                    Ok(connection) => return Some(connection),
+                    Err(_) => tokio::time::sleep(REDIAL).await,
+                },
+                _ = async { changes.wait_for(|now| now.leader.as_ref() != Some(&leader)).await.is_ok() } => {}
+            }
+        }
+    }
+
+    /// Lets the leader answer a call. When another is elected meanwhile, nobody knows whether the old one has done it.
     pub async fn pass_on<M: Method>(&self, to: &Connection, caller: &Caller, message: &M) -> Result<M::Reply, rpc::Error> {
-        to.call(&caller.header(), message, PASSED_ON_WITHIN).await
+        let (header, mut changes) = (caller.header(), self.consensus.leader_changes());
+        let leads = |leader: Option<&Peer>| leader.is_some_and(|leader| leader.address == to.peer().address);
+        tokio::select! {
+            reply = to.call(&header, message, PASSED_ON_WITHIN) => reply,
+            _ = async { changes.wait_for(|now| now.leader.is_some() && !leads(now.leader.as_ref())).await.is_ok() } => {
+                Err(rpc::Error::unavailable("the leader changed while it was asked; it may or may not have been done"))
+            }
+        }
     }
 }

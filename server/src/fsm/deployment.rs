@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use drover_model::{
     allocation::{AllocDeploymentStatus, Allocation},
-    deployment::{Deployment, DeploymentStatus, DeploymentStatusUpdate, description},
+    deployment::{Deployment, DeploymentState, DeploymentStatus, DeploymentStatusUpdate, description},
     evaluation::Evaluation,
-    ids::{AllocId, DeploymentId},
+    ids::{AllocId, DeploymentId, Name},
     job::{Job, JobSubmission},
 };
 
@@ -72,9 +72,7 @@ impl Change<'_> {
     pub(super) fn deployment_promote(&mut self, id: DeploymentId, groups: Option<&[String]>, evaluation: Option<Evaluation>) -> Done {
         let known = self.active_deployment(id)?;
         let chosen = |name: &str| groups.is_none_or(|groups| groups.iter().any(|group| group == name));
-        let promoted = |(name, state): &(&drover_model::ids::Name, &drover_model::deployment::DeploymentState)| {
-            chosen(name) && state.desired_canaries > 0
-        };
+        let promoted = |(name, state): &(&Name, &DeploymentState)| chosen(name) && state.desired_canaries > 0;
         let mut unready = Vec::new();
         for (name, state) in known.task_groups.iter().filter(promoted) {
             let healthy = state
@@ -161,41 +159,54 @@ impl Change<'_> {
 
     /// Counts an allocation whose health was `before` and is now as it says.
     pub(super) fn count_health(&mut self, allocation: &Allocation, before: Option<bool>) {
-        let Some(known) = allocation.deployment_id.and_then(|id| self.state.deployment(id)) else { return };
-        let mut deployment = Deployment::clone(known);
-        let Some(group) = deployment.task_groups.get_mut(&allocation.task_group) else { return };
-        match before {
-            Some(true) => group.healthy_allocs = group.healthy_allocs.saturating_sub(1),
-            Some(false) => group.unhealthy_allocs = group.unhealthy_allocs.saturating_sub(1),
-            None => {}
-        }
-        match allocation.is_healthy() {
-            Some(true) => {
-                group.healthy_allocs = group.healthy_allocs.saturating_add(1);
-                let since = allocation.deployment_status.map_or(self.at, |status| status.timestamp.0);
-                if !group.progress_deadline.is_zero() {
-                    group.require_progress_by = group.require_progress_by.max(since.plus(group.progress_deadline).into());
-                }
+        let at = self.at;
+        self.change_group(allocation, |group| {
+            match before {
+                Some(true) => group.healthy_allocs = group.healthy_allocs.saturating_sub(1),
+                Some(false) => group.unhealthy_allocs = group.unhealthy_allocs.saturating_sub(1),
+                None => {}
             }
-            Some(false) => group.unhealthy_allocs = group.unhealthy_allocs.saturating_add(1),
-            None => {}
-        }
-        self.put_deployment(deployment);
+            match allocation.is_healthy() {
+                Some(true) => {
+                    group.healthy_allocs = group.healthy_allocs.saturating_add(1);
+                    // The client's clock may be ahead.
+                    let since = allocation.deployment_status.map_or(at, |status| status.timestamp.0.min(at));
+                    if !group.progress_deadline.is_zero() {
+                        group.require_progress_by = group.require_progress_by.max(since.plus(group.progress_deadline).into());
+                    }
+                }
+                Some(false) => group.unhealthy_allocs = group.unhealthy_allocs.saturating_add(1),
+                None => {}
+            }
+        });
     }
 
     /// Counts an allocation that a deployment placed, or took over in place.
     pub(super) fn count_placed(&mut self, allocation: &Allocation) {
-        let Some(known) = allocation.deployment_id.and_then(|id| self.state.deployment(id)) else { return };
-        let mut deployment = Deployment::clone(known);
-        let Some(group) = deployment.task_groups.get_mut(&allocation.task_group) else { return };
-        group.placed_allocs = group.placed_allocs.saturating_add(1);
-        if allocation.is_canary() && !group.placed_canaries.contains(&allocation.id) {
-            group.placed_canaries.push(allocation.id);
-        }
-        if group.require_progress_by.is_never() && !group.progress_deadline.is_zero() {
-            group.require_progress_by = self.at.plus(group.progress_deadline).into();
-        }
-        self.put_deployment(deployment);
+        let at = self.at;
+        self.change_group(allocation, |group| {
+            group.placed_allocs = group.placed_allocs.saturating_add(1);
+            if allocation.is_canary() && !group.placed_canaries.contains(&allocation.id) {
+                group.placed_canaries.push(allocation.id);
+            }
+            if group.require_progress_by.is_never() && !group.progress_deadline.is_zero() {
+                group.require_progress_by = at.plus(group.progress_deadline).into();
+            }
+        });
+    }
+
+    /// Changes what a deployment knows of an allocation's group, without copying the rest of it.
+    fn change_group(&mut self, allocation: &Allocation, change: impl FnOnce(&mut DeploymentState)) {
+        let (index, at) = (self.index, self.at);
+        let Some(id) = allocation.deployment_id else { return };
+        self.state.change_deployment(id, |deployment| {
+            if let Some(group) = deployment.task_groups.get_mut(&allocation.task_group) {
+                change(group);
+                deployment.modify_index = index;
+                deployment.modify_time = at;
+            }
+        });
+        self.deployments.insert(id);
     }
 
     /// Forgets deployments of which nothing more can come, and those whose job is gone.

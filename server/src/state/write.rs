@@ -253,6 +253,14 @@ impl State {
         self.touch(TableId::Deployments);
     }
 
+    /// Changes a deployment that exists.
+    pub(crate) fn change_deployment(&mut self, id: DeploymentId, change: impl FnOnce(&mut Deployment)) {
+        if self.deployments.get(&id).is_some() {
+            self.deployments.change(&id, change);
+            self.touch(TableId::Deployments);
+        }
+    }
+
     pub(crate) fn remove_deployment(&mut self, id: DeploymentId) -> Option<Arc<Deployment>> {
         let old = self.deployments.remove(&id)?;
         self.deployments_by_job.remove(old.job_key(), id);
