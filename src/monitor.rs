@@ -55,6 +55,14 @@ impl Progress {
     }
 }
 
+/// Follows the evaluation of a job that was stopped. The deployment that this cut off, if any, is no failure of the stop.
+pub(crate) async fn stop(client: &Client, id: &str, verbose: bool) -> Result<Exit> {
+    println!("==> Monitoring evaluation {:?}", output::id(id, verbose));
+    let evaluation = settled(client, id).await?;
+    println!("    Evaluation status is {}", evaluation.status.as_str());
+    Ok(if evaluation.status == EvalStatus::Complete { Exit::Ok } else { Exit::Failed })
+}
+
 /// Follows an evaluation to its end, then the deployment it belongs to.
 pub(crate) async fn evaluation(client: &Client, id: &str, verbose: bool) -> Result<Exit> {
     println!("==> Monitoring evaluation {:?}", output::id(id, verbose));

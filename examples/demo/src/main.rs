@@ -3,12 +3,12 @@
 //! Everything is done as a user would do it: with the command line. Only the shop's clients are ours: they trust the cluster's CA alone and ask all
 //! the time, so that the demo can say at the end whether anybody noticed.
 
-#![expect(clippy::print_stdout, reason = "telling is what a demo does")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "telling is what a demo does")]
 
 mod shop;
 mod stage;
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Result, ensure};
 use clap::Parser;
@@ -35,7 +35,17 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nThe demo ended early: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
     let arguments = Arguments::parse();
     let mut stage = Stage::set(&arguments.drover, &arguments.shop, &arguments.job)?;
     let played = tokio::select! {

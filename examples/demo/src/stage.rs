@@ -50,7 +50,8 @@ impl Stage {
         std::fs::write(&config, text)?;
         println!("   $ drover agent -dev &");
         let log = std::fs::File::create(self.folder.join("agent.log"))?;
-        let agent = self.command(&["agent", "-dev", "-config"]).arg(&config).stdout(log.try_clone()?).stderr(log).stdin(Stdio::null()).spawn();
+        let agent =
+            self.command(&["agent", "-dev", "-config"]).arg(&config).stdout(log.try_clone()?).stderr(log).stdin(Stdio::null()).spawn();
         self.agent = Some(agent.context("cannot start the agent")?);
         let spinner = spinner("the agent starts");
         let end = Instant::now() + PATIENCE;
@@ -84,7 +85,8 @@ impl Stage {
     }
 
     pub(crate) async fn run_job_to_any_end(&self, version: &str, variables: &[(&str, &str)]) -> Result<i32> {
-        let mut words = vec!["job".to_owned(), "run".to_owned(), format!("-var=app={}", self.shop.display()), format!("-var=version={version}")];
+        let mut words =
+            vec!["job".to_owned(), "run".to_owned(), format!("-var=app={}", self.shop.display()), format!("-var=version={version}")];
         words.extend(variables.iter().map(|(name, value)| format!("-var={name}={value}")));
         words.push(self.job.display().to_string());
         let words: Vec<&str> = words.iter().map(String::as_str).collect();

@@ -51,7 +51,7 @@ impl Args {
                 println!("{}", if stopped.eval_id.is_empty() { "Job stopped".to_owned() } else { stopped.eval_id });
                 return Ok(Exit::Ok);
             }
-            monitor::evaluation(&client, &stopped.eval_id, self.verbose).await
+            monitor::stop(&client, &stopped.eval_id, self.verbose).await
         })
     }
 }
