@@ -116,6 +116,10 @@ fn functions_give_what_their_names_say() {
             "{\"a\":[1,[2,\"x: y\"]],\"t\":\"l1\\nl2\\n\"}",
         ),
         (
+            "jsonencode(yamldecode(\"a: [1, # one\\n  'two\\n  words',\\n  {k: \\\"v\\\"}]  # end\\nb: 2\\n\"))",
+            "{\"a\":[1,\"two words\",{\"k\":\"v\"}],\"b\":2}",
+        ),
+        (
             "jsonencode(yamldecode(\"a: 1 # one\\nlist:\\n- x\\n- k: [1, 'two', {d: null}]\\n  j: >\\n    folded\\n    text\\nb: true\\n\"))",
             "{\"a\":1,\"b\":true,\"list\":[\"x\",{\"j\":\"folded text\\n\",\"k\":[1,\"two\",{\"d\":null}]}]}",
         ),

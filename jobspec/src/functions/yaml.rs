@@ -5,6 +5,7 @@ use crate::value::Value;
 use super::encoding::json_text;
 
 mod decode;
+mod flow;
 
 pub(super) use decode::decode;
 

@@ -130,11 +130,13 @@ fn matched(name: &str, old: Items<'_>, new: Items<'_>, table: &Table, contextual
 /// The items of a list by what tells them apart; equal ones are counted.
 fn by_identity<'a>(list: &'a Value, keys: &[&str]) -> Items<'a> {
     let mut items = Items::new();
+    let mut equals: BTreeMap<String, usize> = BTreeMap::new();
     for item in list.as_array().into_iter().flatten() {
         let identity =
             if keys.is_empty() { item.to_string() } else { keys.iter().map(|key| text_of(&item[*key])).collect::<Vec<_>>().join("\n") };
-        let count = items.keys().filter(|known| known.starts_with(&identity)).count();
+        let count = equals.entry(identity.clone()).or_default();
         items.insert(format!("{identity}\n{count}"), item);
+        *count += 1;
     }
     items
 }

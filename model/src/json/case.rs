@@ -163,7 +163,7 @@ mod tests {
         count: u32,
         inner: Option<Box<Outer>>,
         items: List<Outer>,
-        free: serde_json::Map<String, Value>,
+        free: Map<String, Value>,
     }
 
     #[test]

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::value::{Number, Value};
 
+use super::flow::{Flow, Problem};
+
 /// How deep collections may nest.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 pub(in crate::functions) fn decode(text: &str) -> Result<Value, String> {
     let mut lines = Vec::new();
@@ -128,27 +130,7 @@ impl<'a> Reader<'a> {
         match text.as_bytes().first() {
             Some(b'|' | b'>') => self.block_scalar(text, indent),
             Some(b'&' | b'*' | b'!' | b'@' | b'`') => Err(format!("line {}: anchors, aliases and tags are not read", line.number)),
-            Some(b'"' | b'\'' | b'[' | b'{') => {
-                let mut whole = text.to_owned();
-                loop {
-                    let mut flow = Flow { rest: &whole, line: line.number };
-                    match flow.value(0) {
-                        Ok(value) => {
-                            flow.space();
-                            if !flow.rest.is_empty() {
-                                return Err(format!("line {}: unexpected content after the value", line.number));
-                            }
-                            return Ok(value);
-                        }
-                        Err(Problem::Unfinished) => {}
-                        Err(Problem::Wrong(reason)) => return Err(reason),
-                    }
-                    let Some(next) = self.lines.get(self.at) else { return Err(format!("line {}: the value is not closed", line.number)) };
-                    whole.push(if next.content.is_empty() { '\n' } else { ' ' });
-                    whole.push_str(next.content.trim_end());
-                    self.at += 1;
-                }
-            }
+            Some(b'"' | b'\'' | b'[' | b'{') => self.flow(text, line),
             _ => {
                 let mut whole = strip_comment(text).to_owned();
                 while let Some(next) = self.peek(indent).filter(|_| indent > 0) {
@@ -160,6 +142,33 @@ impl<'a> Reader<'a> {
                     self.at += 1;
                 }
                 Ok(plain(&whole))
+            }
+        }
+    }
+
+    /// A quoted text or a collection in brackets, which may go on over any lines. They are added in growing numbers, so that a long value is not
+    /// read again for each of its lines.
+    fn flow(&mut self, text: &str, line: Line<'_>) -> Result<Value, String> {
+        let mut more = 0;
+        loop {
+            let following = self.lines.iter().skip(self.at).take(more).map(|line| line.content);
+            let whole = std::iter::once(text).chain(following).collect::<Vec<_>>().join("\n");
+            let mut flow = Flow { rest: &whole, line: line.number };
+            match flow.value(0) {
+                Ok(value) => {
+                    let consumed = whole.len() - flow.rest.len();
+                    let rest = flow.rest.split('\n').next().unwrap_or_default().trim_start();
+                    if !rest.is_empty() && !rest.starts_with('#') {
+                        return Err(format!("line {}: unexpected content after the value", line.number));
+                    }
+                    self.at += whole[..consumed].matches('\n').count();
+                    return Ok(value);
+                }
+                Err(Problem::Wrong(reason)) => return Err(reason),
+                Err(Problem::Unfinished) if more >= self.lines.len() => {
+                    return Err(format!("line {}: the value is not closed", line.number));
+                }
+                Err(Problem::Unfinished) => more = more * 2 + 1,
             }
         }
     }
@@ -233,7 +242,7 @@ fn strip_comment(text: &str) -> &str {
 }
 
 /// An unquoted scalar: null, a bool, a number, or text.
-fn plain(text: &str) -> Value {
+pub(super) fn plain(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         "true" | "True" | "TRUE" => Value::Bool(true),
@@ -242,160 +251,5 @@ fn plain(text: &str) -> Value {
             Some(number) if text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.')) => Value::Number(number),
             _ => Value::from(text),
         },
-    }
-}
-
-enum Problem {
-    /// The text ends within the value; more lines may follow.
-    Unfinished,
-    Wrong(String),
-}
-
-/// Reads flow style: `[a, "b"]`, `{k: v}`, and quoted strings.
-struct Flow<'a> {
-    rest: &'a str,
-    line: usize,
-}
-
-impl Flow<'_> {
-    fn space(&mut self) {
-        self.rest = self.rest.trim_start();
-        if self.rest.starts_with('#') {
-            self.rest = "";
-        }
-    }
-
-    fn wrong<T>(&self, reason: &str) -> Result<T, Problem> {
-        Err(Problem::Wrong(format!("line {}: {reason}", self.line)))
-    }
-
-    fn eat(&mut self, c: char) -> bool {
-        match self.rest.strip_prefix(c) {
-            Some(rest) => {
-                self.rest = rest;
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn value(&mut self, depth: usize) -> Result<Value, Problem> {
-        if depth > MAX_DEPTH {
-            return self.wrong("nested too deep");
-        }
-        self.space();
-        match self.rest.chars().next() {
-            None => Err(Problem::Unfinished),
-            Some('"') => self.double_quoted().map(Value::from),
-            Some('\'') => self.single_quoted().map(Value::from),
-            Some('[') => self.list(depth),
-            Some('{') => self.map(depth),
-            Some(_) => {
-                let end = self.rest.find([',', ']', '}', ':']).unwrap_or(self.rest.len());
-                let (text, rest) = self.rest.split_at(end);
-                self.rest = rest;
-                Ok(plain(text.trim()))
-            }
-        }
-    }
-
-    fn list(&mut self, depth: usize) -> Result<Value, Problem> {
-        self.eat('[');
-        let mut items = Vec::new();
-        loop {
-            self.space();
-            if self.eat(']') {
-                return Ok(Value::list(items));
-            }
-            items.push(self.value(depth + 1)?);
-            self.space();
-            if !self.eat(',') && !self.rest.starts_with(']') {
-                return if self.rest.is_empty() { Err(Problem::Unfinished) } else { self.wrong("expected \",\" or \"]\"") };
-            }
-        }
-    }
-
-    fn map(&mut self, depth: usize) -> Result<Value, Problem> {
-        self.eat('{');
-        let mut entries = BTreeMap::new();
-        loop {
-            self.space();
-            if self.eat('}') {
-                return Ok(Value::object(entries));
-            }
-            let key = self.value(depth + 1)?;
-            let Ok(key) = key.to_text() else { return self.wrong("a key must be text") };
-            self.space();
-            if !self.eat(':') {
-                return if self.rest.is_empty() { Err(Problem::Unfinished) } else { self.wrong("expected \":\"") };
-            }
-            let value = self.value(depth + 1)?;
-            entries.insert(key.to_string(), value);
-            self.space();
-            if !self.eat(',') && !self.rest.starts_with('}') {
-                return if self.rest.is_empty() { Err(Problem::Unfinished) } else { self.wrong("expected \",\" or \"}\"") };
-            }
-        }
-    }
-
-    fn single_quoted(&mut self) -> Result<String, Problem> {
-        self.eat('\'');
-        let mut text = String::new();
-        loop {
-            let Some(end) = self.rest.find('\'') else { return Err(Problem::Unfinished) };
-            text.push_str(&self.rest[..end]);
-            self.rest = &self.rest[end + 1..];
-            if !self.eat('\'') {
-                return Ok(text);
-            }
-            text.push('\'');
-        }
-    }
-
-    fn double_quoted(&mut self) -> Result<String, Problem> {
-        self.eat('"');
-        let mut text = String::new();
-        let mut chars = self.rest.char_indices();
-        while let Some((at, c)) = chars.next() {
-            match c {
-                '"' => {
-                    self.rest = &self.rest[at + 1..];
-                    return Ok(text);
-                }
-                '\\' => {
-                    let Some((at, escape)) = chars.next() else { return Err(Problem::Unfinished) };
-                    let digits = match escape {
-                        'x' => 2,
-                        'u' => 4,
-                        'U' => 8,
-                        _ => 0,
-                    };
-                    if digits > 0 {
-                        let code = self
-                            .rest
-                            .get(at + 1..at + 1 + digits)
-                            .and_then(|hex| u32::from_str_radix(hex, 16).ok())
-                            .and_then(char::from_u32);
-                        let Some(code) = code else { return self.wrong("bad escape in a quoted string") };
-                        text.push(code);
-                        chars.nth(digits - 1);
-                    } else {
-                        text.push(match escape {
-                            'n' => '\n',
-                            't' => '\t',
-                            'r' => '\r',
-                            '0' => '\0',
-                            'a' => '\u{7}',
-                            'b' => '\u{8}',
-                            'e' => '\u{1b}',
-                            '"' | '\\' | '/' | ' ' => escape,
-                            _ => return self.wrong("bad escape in a quoted string"),
-                        });
-                    }
-                }
-                other => text.push(other),
-            }
-        }
-        Err(Problem::Unfinished)
     }
 }
