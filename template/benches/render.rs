@@ -15,7 +15,8 @@ fn measure(criterion: &mut Criterion, name: &str, text: &str, view: &View) {
     let environment = Environment::default();
     let Some(template) = compiled(text) else { return };
     criterion.bench_function(name, |bencher| {
-        bencher.iter(|| template.render(black_box(&Pass { view, environment: &environment, now: jiff::Timestamp::UNIX_EPOCH })));
+        bencher
+            .iter(|| template.render(black_box(&Pass { view, environment: &environment, now: jiff::Timestamp::UNIX_EPOCH, host: None })));
     });
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::data::Data;
 use crate::dependency::Dependency;
+use crate::host::Host;
 
 pub use crate::go::GoTemplates;
 pub use crate::handlebars::HandlebarsTemplates;
@@ -93,6 +94,8 @@ pub struct Pass<'a> {
     pub environment: &'a Environment,
     /// The time that `timestamp` answers with.
     pub now: jiff::Timestamp,
+    /// The machine, if templates may ask it.
+    pub host: Option<&'a Arc<dyn Host>>,
 }
 
 /// What a pass came to.
@@ -146,6 +149,6 @@ pub trait Engine: Send + Sync + fmt::Debug {
 
 /// A template that was read.
 pub trait Compiled: Send + Sync + fmt::Debug {
-    /// One pass. No clock, no network, no file: the same pass gives the same outcome.
+    /// One pass. No clock, no network, no file: the same pass gives the same outcome, unless it asks the host.
     fn render(&self, pass: &Pass<'_>) -> Result<Outcome, Error>;
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use crate::go::builtins::BUILTINS;
 use crate::go::function::{Function, Special, Type};
+use crate::go::parse::Functions;
 use crate::go::value::Value;
 
 mod consul;
@@ -13,6 +14,7 @@ mod denied;
 mod encode;
 mod environment;
 mod hash;
+mod host;
 mod json;
 mod maps;
 mod math;
@@ -21,6 +23,7 @@ mod parse;
 mod pattern;
 mod scratch;
 mod search;
+mod sockaddr;
 mod sprig;
 mod strings;
 mod time;
@@ -35,6 +38,7 @@ static FAMILIES: &[&[Function]] = &[
     encode::FUNCTIONS,
     environment::FUNCTIONS,
     hash::FUNCTIONS,
+    host::FUNCTIONS,
     maps::FUNCTIONS,
     math::FUNCTIONS,
     nomad::FUNCTIONS,
@@ -54,10 +58,12 @@ static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::
 });
 
 /// A denied function can be called with strings, and answers that it is disabled.
-static DISABLED: Function = Function::many("", &[], Type::Str, |_, _| Err("function is disabled".into()));
+static DISABLED: Function = Function::many("", &[], Type::Str, |_, _| Err(DISABLED_TEXT.into()));
 
-/// These exist only to be denied: the renderer runs no programs and writes no files of its own.
-const NEVER_RUN: [&str; 2] = ["plugin", "writeToFile"];
+const DISABLED_TEXT: &str = "function is disabled";
+
+/// It exists only to be denied: the renderer writes no files of its own.
+const NEVER_RUN: &str = "writeToFile";
 
 /// The functions that one template may use.
 pub(crate) struct Library {
@@ -71,11 +77,13 @@ impl Library {
 
     /// All names, in order.
     pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-        BY_NAME.keys().copied().chain(NEVER_RUN)
+        BY_NAME.keys().copied().chain([NEVER_RUN])
     }
+}
 
-    pub(crate) fn find(&self, name: &str) -> Option<&'static Function> {
-        if NEVER_RUN.contains(&name) {
+impl Functions for Library {
+    fn find(&self, name: &str) -> Option<&'static Function> {
+        if name == NEVER_RUN {
             return Some(&DISABLED);
         }
         let function = BY_NAME.get(name).copied()?;

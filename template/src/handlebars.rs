@@ -14,6 +14,7 @@ use ::handlebars::{Handlebars, RenderError, no_escape};
 
 use crate::engine::{Compiled, Engine, Error, ErrorKind, Options, Outcome, Pass};
 use crate::functions::Library;
+use crate::go::parse::Functions as _;
 use crate::limits::{OUTPUT_BYTES, TEMPLATE_BYTES};
 use crate::redact::redact;
 use call::{Call, Slot, State, Step};

@@ -20,6 +20,7 @@ pub mod env_file;
 mod functions;
 mod go;
 mod handlebars;
+pub mod host;
 pub mod limits;
 mod redact;
 pub mod runner;
@@ -31,6 +32,7 @@ pub use dependency::{Dependency, Scope};
 pub use engine::{
     Compiled, Engine, Environment, Error, ErrorKind, GoTemplates, HandlebarsTemplates, Language, Options, Outcome, Pass, View,
 };
+pub use host::{Host, InterfaceAddress};
 pub use runner::{Event, OnceError, Rendered, TemplateConfig, TemplateRunner, Wait, Warning, render_once};
 pub use source::{Observed, Source, SourceError, Subscription};
 pub use write::{Ownership, WriteError, Written, read_beneath, write_beneath};

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::dependency::Dependency;
 use crate::engine::{Compiled, Environment, Error, Options, Pass};
+use crate::host::Host;
 use crate::limits::{MISSING_AFTER, PASSES_PER_WAKE, WARNING_AGAIN};
 use crate::source::{Source, SourceError};
 
@@ -94,6 +95,7 @@ pub struct TemplateRunner {
     environment: Environment,
     watches: Watches,
     clock: Clock,
+    host: Option<Arc<dyn Host>>,
     warned: BTreeMap<Dependency, Warned>,
     is_first: bool,
     /// The set of missing dependencies and when it was last different; cleared once told.
@@ -159,10 +161,17 @@ impl TemplateRunner {
             environment,
             watches: Watches::new(source),
             clock,
+            host: None,
             warned: BTreeMap::new(),
             is_first: true,
             missing: (BTreeSet::new(), None),
         })
+    }
+
+    /// Lets templates ask the machine: `sockaddr`, and `plugin` unless it is denied.
+    pub fn with_host(mut self, host: Arc<dyn Host>) -> Self {
+        self.host = Some(host);
+        self
     }
 
     /// Runs until the receiver of `events` is gone, or until nothing can change any more.
@@ -295,7 +304,7 @@ impl TemplateRunner {
     fn render(&mut self, index: usize) -> Result<Option<Rendered>, String> {
         for _ in 0..PASSES_PER_WAKE {
             let template = &mut self.templates[index];
-            let pass = Pass { view: self.watches.view(), environment: &self.environment, now: (self.clock)() };
+            let pass = Pass { view: self.watches.view(), environment: &self.environment, now: (self.clock)(), host: self.host.as_ref() };
             let outcome = template.compiled.render(&pass).map_err(|error| error.text)?;
             template.failed = None;
             template.used = outcome.used;

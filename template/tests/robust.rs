@@ -8,7 +8,7 @@ use proptest::prelude::*;
 fn render(text: &str) -> Result<Outcome, Error> {
     let compiled = GoTemplates.compile(text, &Options::default())?;
     let (view, environment) = (View::new(), Environment::default());
-    compiled.render(&Pass { view: &view, environment: &environment, now: jiff::Timestamp::UNIX_EPOCH })
+    compiled.render(&Pass { view: &view, environment: &environment, now: jiff::Timestamp::UNIX_EPOCH, host: None })
 }
 
 /// Pieces that parsers stumble over.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::ast::{Branch, BranchKind, Command, Expression, ExpressionKind, Node, Pipe};
+use super::function::Function;
 use super::lex::{self, Kind, Token};
-use crate::functions::Library;
 use crate::limits::PARSE_DEPTH;
 
 mod pipeline;
@@ -16,10 +16,15 @@ pub(crate) struct ParseError {
     pub(crate) text: String,
 }
 
+/// Where names of functions are looked up.
+pub(crate) trait Functions {
+    fn find(&self, name: &str) -> Option<&'static Function>;
+}
+
 type Parsed<T> = Result<T, ParseError>;
 
 /// All templates of a text by name; the text itself is `""`.
-pub(crate) fn parse(source: &str, left: &str, right: &str, library: &Library) -> Parsed<BTreeMap<String, Vec<Node>>> {
+pub(crate) fn parse(source: &str, left: &str, right: &str, library: &dyn Functions) -> Parsed<BTreeMap<String, Vec<Node>>> {
     let (tokens, lex_error) = lex::tokens(source, left, right);
     let mut parser = Parser {
         tokens: &tokens,
@@ -41,7 +46,7 @@ struct Parser<'a> {
     tokens: &'a [Token<'a>],
     next: usize,
     lex_error: Option<String>,
-    library: &'a Library,
+    library: &'a dyn Functions,
     /// Names in scope, innermost last.
     variables: Vec<Box<str>>,
     ranges: usize,

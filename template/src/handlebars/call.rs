@@ -10,6 +10,7 @@ use crate::dependency::Dependency;
 use crate::engine::{Environment, Pass, View};
 use crate::go::context::Context;
 use crate::go::function::{Fault, Function, Type};
+use crate::host::Host;
 use crate::limits::HANDLEBARS_STEPS;
 
 /// Functions that the language has itself, or that make no sense without methods and templates.
@@ -27,6 +28,7 @@ pub(super) struct State {
     view: View,
     environment: Environment,
     now: jiff::Timestamp,
+    host: Option<Arc<dyn Host>>,
     pub(super) used: BTreeSet<Dependency>,
     pub(super) missing: BTreeSet<Dependency>,
     sequence: u64,
@@ -42,6 +44,7 @@ impl State {
             view: pass.view.clone(),
             environment: pass.environment.clone(),
             now: pass.now,
+            host: pass.host.cloned(),
             used: BTreeSet::new(),
             missing: BTreeSet::new(),
             sequence: Context::new(pass).sequence,
@@ -67,7 +70,7 @@ impl State {
         let of = |index: usize| function.parameters.get(index).copied().or(function.rest).unwrap_or(Type::Any);
         let converted = arguments.iter().enumerate().map(|(index, argument)| json::argument(argument, of(index)));
         let values = converted.collect::<Result<Vec<_>, _>>()?;
-        let pass = Pass { view: &self.view, environment: &self.environment, now: self.now };
+        let pass = Pass { view: &self.view, environment: &self.environment, now: self.now, host: self.host.as_ref() };
         let mut context = Context::new(&pass);
         context.used = std::mem::take(&mut self.used);
         context.missing = std::mem::take(&mut self.missing);

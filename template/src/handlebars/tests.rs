@@ -25,7 +25,7 @@ fn view() -> View {
 fn render_with(text: &str, options: &Options) -> Result<Outcome, Error> {
     let compiled = HandlebarsTemplates.compile(text, options)?;
     let environment: Environment = BTreeMap::from([("A".to_owned(), "1".to_owned())]).into_iter().collect();
-    compiled.render(&Pass { view: &view(), environment: &environment, now: jiff::Timestamp::UNIX_EPOCH })
+    compiled.render(&Pass { view: &view(), environment: &environment, now: jiff::Timestamp::UNIX_EPOCH, host: None })
 }
 
 fn render(text: &str) -> Result<Outcome, Error> {

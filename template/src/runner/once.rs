@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::{Environment, Error, Options, Pass};
+use crate::host::Host;
 use crate::limits::PASSES_PER_WAKE;
 use crate::source::{Source, SourceError};
 
@@ -21,19 +22,21 @@ pub enum OnceError {
     Endless,
 }
 
-/// Renders a template as soon as all its data are there. It waits for as long as they are not: the caller sets the limit.
+/// Renders a template as soon as all its data are there. It waits for as long as they are not: the caller sets the limit. Without a `host`
+/// templates cannot ask the machine (`plugin`, `sockaddr`).
 pub async fn render_once(
     text: &str,
     options: &Options,
     environment: &Environment,
     source: Arc<dyn Source>,
     clock: &Clock,
+    host: Option<&Arc<dyn Host>>,
 ) -> Result<Vec<u8>, OnceError> {
     let compiled = options.language.engine().compile(text, options)?;
     let mut watches = Watches::new(source);
     let mut passes = 0;
     loop {
-        let outcome = compiled.render(&Pass { view: watches.view(), environment, now: clock() })?;
+        let outcome = compiled.render(&Pass { view: watches.view(), environment, now: clock(), host })?;
         if let Some(text) = outcome.text {
             return Ok(text);
         }

@@ -49,7 +49,7 @@ fn run(case: &Value, fixture: &Fixture) -> Result {
     let now = "2024-03-05T07:08:09Z".parse().unwrap();
     let mut view = View::new();
     loop {
-        let outcome = match compiled.render(&Pass { view: &view, environment: &environment, now }) {
+        let outcome = match compiled.render(&Pass { view: &view, environment: &environment, now, host: None }) {
             Ok(outcome) => outcome,
             Err(error) => return Result::Error(error.text),
         };
