@@ -3,7 +3,7 @@
 //! All in memory: the state has every evaluation, and a new leader fills its broker from there.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -64,6 +64,8 @@ struct Inner {
 struct Outstanding {
     evaluation: Arc<Evaluation>,
     token: u64,
+    /// What became of it while the worker had it, when that is to be scheduled again: a blocked one for which room came.
+    again: Option<Arc<Evaluation>>,
 }
 
 /// What somebody has to write into the state.
@@ -159,7 +161,7 @@ impl Broker {
     /// Takes an evaluation. One that is known already is not taken twice. `now` decides whether its time has come.
     pub fn enqueue(&self, evaluation: Arc<Evaluation>, now: UnixNanos) {
         let mut inner = self.lock();
-        if !inner.enabled || inner.known.contains(&evaluation.id) {
+        if !inner.enabled || inner.note_again(&evaluation) || inner.known.contains(&evaluation.id) {
             return;
         }
         if inner.known.len() >= MAX_QUEUED {
@@ -206,7 +208,7 @@ impl Broker {
         let evaluation = inner.ready.pop()?;
         inner.next_token += 1;
         let token = inner.next_token;
-        inner.outstanding.insert(evaluation.id, Outstanding { evaluation: Arc::clone(&evaluation), token });
+        inner.outstanding.insert(evaluation.id, Outstanding { evaluation: Arc::clone(&evaluation), token, again: None });
         let more = !inner.ready.is_empty();
         drop(inner);
         if more {
@@ -222,10 +224,14 @@ impl Broker {
 
     fn ack(&self, id: EvalId, token: u64) {
         let mut inner = self.lock();
-        let Some(evaluation) = inner.take_outstanding(id, token) else { return };
+        let Some(Outstanding { evaluation, again, .. }) = inner.take_outstanding(id, token) else { return };
         inner.known.remove(&id);
         inner.deliveries.remove(&id);
         inner.release(&evaluation.job_key());
+        if let Some(again) = again {
+            inner.known.insert(id);
+            inner.admit(again);
+        }
         let room = inner.overflowed && inner.known.len() < MAX_QUEUED / 2;
         if room {
             inner.overflowed = false;
@@ -241,7 +247,8 @@ impl Broker {
 
     fn nack(&self, id: EvalId, token: u64) {
         let mut inner = self.lock();
-        let Some(evaluation) = inner.take_outstanding(id, token) else { return };
+        let Some(Outstanding { evaluation, again, .. }) = inner.take_outstanding(id, token) else { return };
+        let evaluation = again.unwrap_or(evaluation);
         let deliveries = inner.deliveries.entry(id).or_default();
         *deliveries += 1;
         let deliveries = *deliveries;
@@ -326,11 +333,14 @@ impl Inner {
     /// Makes an evaluation ready, or lets it wait for the one of the same job.
     fn admit(&mut self, evaluation: Arc<Evaluation>) {
         let key = evaluation.job_key();
-        if self.busy.contains_key(&key) {
-            self.waiting.entry(key).or_default().insert(Order::of(&evaluation), evaluation);
-        } else {
-            self.busy.insert(key, evaluation.id);
-            self.ready.push(evaluation);
+        match self.busy.entry(key) {
+            Entry::Occupied(busy) => {
+                self.waiting.entry(busy.key().clone()).or_default().insert(Order::of(&evaluation), evaluation);
+            }
+            Entry::Vacant(free) => {
+                free.insert(evaluation.id);
+                self.ready.push(evaluation);
+            }
         }
     }
 
@@ -346,11 +356,20 @@ impl Inner {
         self.admit(newest);
     }
 
-    fn take_outstanding(&mut self, id: EvalId, token: u64) -> Option<Arc<Evaluation>> {
+    fn take_outstanding(&mut self, id: EvalId, token: u64) -> Option<Outstanding> {
         if self.outstanding.get(&id)?.token != token {
             return None;
         }
-        self.outstanding.remove(&id).map(|outstanding| outstanding.evaluation)
+        self.outstanding.remove(&id)
+    }
+
+    /// Keeps a newer form of what a worker has for when that is done with it. Whether a worker has it.
+    fn note_again(&mut self, evaluation: &Arc<Evaluation>) -> bool {
+        let Some(outstanding) = self.outstanding.get_mut(&evaluation.id) else { return false };
+        if evaluation.modify_index > outstanding.evaluation.modify_index {
+            outstanding.again = Some(Arc::clone(evaluation));
+        }
+        true
     }
 
     fn remove_queued(&mut self, id: EvalId) {

@@ -110,7 +110,8 @@ fn is_system(allocation: &Allocation) -> bool {
 
 /// Whether a node is not drained yet because of this allocation.
 fn is_left(allocation: &Allocation, drain: &DrainStrategy) -> bool {
-    !allocation.is_client_terminal() && !(drain.ignore_system_jobs && is_system(allocation))
+    let is_ignored = drain.ignore_system_jobs && is_system(allocation);
+    !is_ignored && !allocation.is_client_terminal()
 }
 
 /// How many allocations of a group may be taken away now so that no more than its `migrate` block allows are missing.

@@ -300,7 +300,7 @@ impl Server {
         loop {
             let known = changes.wait_for(|now| now.is_self || now.leader.as_ref().is_some_and(|leader| leader.id != own)).await;
             let Ok(now) = known.map(|now| now.clone()) else { return std::future::pending().await };
-            let Some(leader) = now.leader.filter(|_| !now.is_self) else { return None };
+            let leader = now.leader.filter(|_| !now.is_self)?;
             // Who is dialled may be gone, and another be elected meanwhile.
             tokio::select! {
                 connected = self.peers.connection(&leader.address) => match connected {

@@ -128,6 +128,11 @@ impl Workers {
         let evaluation = &*delivery.evaluation;
         let Outcome { plan, followups, failed, queued } = outcome;
         let (blocked, later): (Vec<_>, Vec<_>) = followups.into_iter().partition(|followup| followup.status == EvalStatus::Blocked);
+        if let (EvalStatus::Blocked, true, [missing], []) = (evaluation.status, plan.is_noop(), &blocked[..], &later[..]) {
+            let evaluation = Evaluation { failed_tg_allocs: failed, queued_allocations: queued, ..evaluation.clone() };
+            self.upsert(vec![still_blocked(evaluation, missing, snapshot.index())]).await?;
+            return Ok(None);
+        }
         let mut done = Evaluation {
             status: EvalStatus::Complete,
             status_description: String::new(),
@@ -181,6 +186,16 @@ impl Workers {
             wait_until: self.runtime.clock.now().plus(CONFLICT_PAUSE).into(),
             ..Evaluation::default()
         }
+    }
+}
+
+/// A blocked evaluation that was tried in vain goes on waiting, and knows better for what: every try leaving a new one behind would be many.
+fn still_blocked(evaluation: Evaluation, missing: &Evaluation, snapshot_index: u64) -> Evaluation {
+    Evaluation {
+        class_eligibility: missing.class_eligibility.clone(),
+        escaped_computed_class: missing.escaped_computed_class,
+        snapshot_index,
+        ..evaluation
     }
 }
 

@@ -214,3 +214,27 @@ async fn what_was_answered_is_there_after_a_crash() {
     assert_eq!(client.pushed().await.len(), 2);
     running.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_room_leaves_nothing_behind_each_time_it_is_tried() {
+    let running = start(&MemoryDisk::new()).await;
+    let server = Arc::clone(running.server());
+    let mut large = job(1, "1");
+    large.task_groups[0].tasks[0].resources.memory_mib = 1_000_000;
+    register(&server, large).await;
+    let blocked = |state: &State| state.evaluations().filter(|eval| eval.status == EvalStatus::Blocked).count();
+    until(&server, "a blocked evaluation", |state| blocked(state) == 1).await;
+    let evaluations = server.store().snapshot().evaluations().count();
+    for _ in 0..3 {
+        // Each node that comes may be the one that it waits for.
+        let before = server.store().snapshot().index();
+        let _client = Client::join(server.runtime(), server.address()).await;
+        let tried = |state: &State| state.evaluations().any(|eval| eval.status == EvalStatus::Blocked && eval.snapshot_index > before);
+        until(&server, "another try", tried).await;
+    }
+    let state = server.store().snapshot();
+    assert_eq!((state.evaluations().count(), blocked(&state)), (evaluations, 1));
+    assert_eq!(state.summary(&key()).unwrap().summary["web"].queued, 1);
+    drop(state);
+    running.shutdown().await;
+}

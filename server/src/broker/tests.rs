@@ -78,6 +78,22 @@ async fn what_is_given_back_comes_again_until_it_counts_as_failed() {
     delays.abort();
 }
 
+#[test]
+fn what_is_to_be_tried_again_while_a_worker_has_it_comes_after() {
+    let broker = broker();
+    broker.enqueue(evaluation(1, "web", 50), NOW);
+    let delivery = broker.try_dequeue().unwrap();
+    broker.enqueue(evaluation(1, "web", 50), NOW);
+    let newer = Arc::new(Evaluation { modify_index: 9, ..Evaluation::clone(&delivery.evaluation) });
+    broker.enqueue(newer, NOW);
+    assert!(broker.try_dequeue().is_none());
+    delivery.ack();
+    let again = broker.try_dequeue().unwrap();
+    assert_eq!(again.evaluation.modify_index, 9);
+    again.ack();
+    assert!(broker.try_dequeue().is_none());
+}
+
 #[tokio::test(start_paused = true)]
 async fn delayed_ones_come_at_their_time() {
     let broker = broker();

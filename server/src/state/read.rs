@@ -105,7 +105,10 @@ impl State {
 
     /// What allocations take up on a node.
     pub fn node_usage(&self, id: NodeId) -> &Usage {
-        self.usage.get(&id).map_or_else(|| Usage::none(), |usage| &**usage)
+        match self.usage.get(&id) {
+            Some(usage) => usage,
+            None => Usage::none(),
+        }
     }
 
     /// Every node with what its allocations take up, in the order of ids: both tables are walked side by side.
@@ -113,8 +116,10 @@ impl State {
         let mut usages = self.usage.iter().peekable();
         self.nodes.iter().map(move |(id, node)| {
             while usages.next_if(|(of, _)| *of < id).is_some() {}
-            let usage = usages.next_if(|(of, _)| *of == id);
-            (node, usage.map_or_else(|| Usage::none(), |(_, usage)| &**usage))
+            match usages.next_if(|(of, _)| *of == id) {
+                Some((_, usage)) => (node, &**usage),
+                None => (node, Usage::none()),
+            }
         })
     }
 }
