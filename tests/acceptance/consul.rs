@@ -10,14 +10,14 @@ use crate::{
 };
 
 #[derive(Debug)]
-pub struct Consul {
-    pub address: String,
+pub(crate) struct Consul {
+    pub(crate) address: String,
     _process: Process,
     http: reqwest::Client,
 }
 
 impl Consul {
-    pub async fn start(folder: &Path) -> Self {
+    pub(crate) async fn start(folder: &Path) -> Self {
         let consul = find("consul").expect("no consul on PATH: `make peers` installs it");
         let [http, server, lan, wan, dns] = free_ports();
         let mut command = Command::new(consul);
@@ -31,12 +31,12 @@ impl Consul {
         consul
     }
 
-    pub async fn get(&self, path: &str) -> Option<Value> {
+    pub(crate) async fn get(&self, path: &str) -> Option<Value> {
         let answer = self.http.get(format!("{}{path}", self.address)).send().await.ok()?;
         answer.error_for_status().ok()?.json().await.ok()
     }
 
-    pub async fn put(&self, key: &str, value: &str) {
+    pub(crate) async fn put(&self, key: &str, value: &str) {
         let answer = self.http.put(format!("{}/v1/kv/{key}", self.address)).body(value.to_owned()).send().await.unwrap();
         assert!(answer.status().is_success());
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::stack::eventually;
 
 #[derive(Clone, Debug)]
-pub struct Shop {
+pub(crate) struct Shop {
     agent: String,
     consul: Option<String>,
     plain: reqwest::Client,
@@ -15,21 +15,21 @@ pub struct Shop {
 }
 
 #[derive(Clone, Debug)]
-pub struct Instance {
-    pub address: String,
-    pub tags: Vec<String>,
-    pub version: String,
+pub(crate) struct Instance {
+    pub(crate) address: String,
+    pub(crate) tags: Vec<String>,
+    pub(crate) version: String,
 }
 
 impl Shop {
-    pub fn new(agent: String, consul: Option<String>, ca: &str) -> Self {
+    pub(crate) fn new(agent: String, consul: Option<String>, ca: &str) -> Self {
         let ca = reqwest::Certificate::from_pem(ca.as_bytes()).unwrap();
         let builder = || reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5));
         let trusting = builder().tls_certs_only([ca]).pool_max_idle_per_host(0).build().unwrap();
         Self { agent, consul, plain: builder().build().unwrap(), trusting }
     }
 
-    pub async fn passing(&self) -> Result<Vec<Instance>, reqwest::Error> {
+    pub(crate) async fn passing(&self) -> Result<Vec<Instance>, reqwest::Error> {
         let url = match &self.consul {
             Some(consul) => format!("{consul}/v1/health/service/shop?passing=true"),
             None => format!("{}/v1/service/shop?healthy=true", self.agent),
@@ -47,17 +47,17 @@ impl Shop {
         Ok(found.iter().map(instance).collect())
     }
 
-    pub async fn ask(&self, address: &str) -> Result<Value, reqwest::Error> {
+    pub(crate) async fn ask(&self, address: &str) -> Result<Value, reqwest::Error> {
         self.trusting.get(format!("https://{address}/")).send().await?.error_for_status()?.json().await
     }
 
-    pub async fn versions(&self) -> Option<Vec<String>> {
+    pub(crate) async fn versions(&self) -> Option<Vec<String>> {
         let mut versions: Vec<String> = self.passing().await.ok()?.into_iter().map(|instance| instance.version).collect();
         versions.sort();
         Some(versions)
     }
 
-    pub async fn until(&self, versions: &[&str]) -> Vec<Instance> {
+    pub(crate) async fn until(&self, versions: &[&str]) -> Vec<Instance> {
         eventually(&format!("{versions:?} passing"), || async {
             (self.versions().await? == versions).then_some(())?;
             self.passing().await.ok()
@@ -66,7 +66,7 @@ impl Shop {
     }
 
     /// The answers of all instances, by address.
-    pub async fn answers(&self) -> Option<BTreeMap<String, Value>> {
+    pub(crate) async fn answers(&self) -> Option<BTreeMap<String, Value>> {
         let mut answers = BTreeMap::new();
         for instance in self.passing().await.ok()? {
             let answer = self.ask(&instance.address).await.ok()?;
@@ -75,7 +75,7 @@ impl Shop {
         Some(answers)
     }
 
-    pub async fn pids(&self) -> Option<Vec<u64>> {
+    pub(crate) async fn pids(&self) -> Option<Vec<u64>> {
         self.answers().await?.values().map(|answer| answer["pid"].as_u64()).collect()
     }
 }

@@ -24,7 +24,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Whom the agent works with.
 #[derive(Debug)]
-pub enum Neighbours {
+pub(crate) enum Neighbours {
     Embedded,
     Rusty(PathBuf),
     Vault(PathBuf),
@@ -32,17 +32,17 @@ pub enum Neighbours {
 
 /// Everything the story needs. Fields are dropped in order: the agent first, as it still has to say goodbye to its neighbours.
 #[derive(Debug)]
-pub struct Stack {
+pub(crate) struct Stack {
     agent: Process,
-    pub consul: Option<Consul>,
-    pub vault: Option<Vault>,
-    pub address: String,
-    pub api: Client,
-    pub folder: TempDir,
+    pub(crate) consul: Option<Consul>,
+    pub(crate) vault: Option<Vault>,
+    pub(crate) address: String,
+    pub(crate) api: Client,
+    pub(crate) folder: TempDir,
 }
 
 impl Stack {
-    pub async fn start(neighbours: Neighbours) -> Self {
+    pub(crate) async fn start(neighbours: Neighbours) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (consul, vault) = match &neighbours {
             Neighbours::Embedded => (None, None),
@@ -75,13 +75,13 @@ impl Stack {
     }
 
     /// Types a command that must succeed; what it printed.
-    pub fn drover(&self, words: &[&str]) -> String {
+    pub(crate) fn drover(&self, words: &[&str]) -> String {
         let (code, text) = self.try_drover(words);
         assert_eq!(code, 0, "drover {} printed:\n{text}\nagent's log:\n{}", words.join(" "), self.agent.log());
         text
     }
 
-    pub fn try_drover(&self, words: &[&str]) -> (i32, String) {
+    pub(crate) fn try_drover(&self, words: &[&str]) -> (i32, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_drover"));
         let output = command.args(words).env("NOMAD_ADDR", &self.address).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
@@ -89,7 +89,7 @@ impl Stack {
     }
 
     /// Runs the shop in a version and answers its deployment.
-    pub async fn run_job(&self, version: &str, variables: &[&str]) -> DeploymentId {
+    pub(crate) async fn run_job(&self, version: &str, variables: &[&str]) -> DeploymentId {
         let known: Vec<DeploymentId> = match self.api.job_deployments("shop").await {
             Ok(answer) => answer.data.iter().map(|deployment| deployment.id).collect(),
             Err(_) => Vec::new(),
@@ -107,7 +107,7 @@ impl Stack {
         .await
     }
 
-    pub async fn deployment(&self, id: DeploymentId, what: &str, reached: impl Fn(&Deployment) -> bool) -> Deployment {
+    pub(crate) async fn deployment(&self, id: DeploymentId, what: &str, reached: impl Fn(&Deployment) -> bool) -> Deployment {
         eventually(what, || async {
             let deployment = self.api.deployment(&id.to_string()).await.ok()?.data;
             assert!(reached(&deployment) || deployment.is_active(), "deployment ended {:?}", deployment.status_description);
@@ -116,7 +116,7 @@ impl Stack {
         .await
     }
 
-    pub fn shop(&self) -> Shop {
+    pub(crate) fn shop(&self) -> Shop {
         let ca = match &self.vault {
             Some(vault) => vault.ca.clone(),
             None => self.drover(&["ca", "show"]),
@@ -124,7 +124,7 @@ impl Stack {
         Shop::new(self.address.clone(), self.consul.as_ref().map(|consul| consul.address.clone()), &ca)
     }
 
-    pub async fn set_flag(&self, name: &str, value: &str) {
+    pub(crate) async fn set_flag(&self, name: &str, value: &str) {
         let key = format!("shop/flags/{name}");
         match &self.consul {
             Some(consul) => consul.put(&key, value).await,
@@ -132,7 +132,7 @@ impl Stack {
         }
     }
 
-    pub fn agent_log(&self) -> String {
+    pub(crate) fn agent_log(&self) -> String {
         self.agent.log()
     }
 }
@@ -165,7 +165,7 @@ fn configuration(folder: &Path, neighbours: &Neighbours, consul: Option<&Consul>
 }
 
 /// What `probe` finds, once it finds something.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, probe: impl Fn() -> F) -> T {
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, probe: impl Fn() -> F) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = probe().await {

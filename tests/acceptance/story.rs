@@ -17,7 +17,7 @@ use crate::{
 
 const FLIPS: u32 = 20;
 
-pub async fn play(stack: Stack) {
+pub(crate) async fn play(stack: Stack) {
     let stack = Arc::new(stack);
     stack.set_flag("beta", "false").await;
     stack.set_flag("theme", "\"dark\"").await;

@@ -10,17 +10,17 @@ use crate::{
 };
 
 #[derive(Debug)]
-pub struct Vault {
-    pub address: String,
-    pub token: String,
-    pub ca: String,
+pub(crate) struct Vault {
+    pub(crate) address: String,
+    pub(crate) token: String,
+    pub(crate) ca: String,
     _process: Process,
     http: reqwest::Client,
 }
 
 impl Vault {
     /// RustyVault has to be initialised and unsealed, and keeps its state on disk.
-    pub async fn start_rusty(program: &Path, folder: &Path) -> Self {
+    pub(crate) async fn start_rusty(program: &Path, folder: &Path) -> Self {
         let [port, _] = free_ports();
         let address = format!("http://127.0.0.1:{port}");
         let data = folder.join("vault");
@@ -41,7 +41,7 @@ impl Vault {
         vault
     }
 
-    pub async fn start_dev(program: &Path, folder: &Path) -> Self {
+    pub(crate) async fn start_dev(program: &Path, folder: &Path) -> Self {
         let [port, _] = free_ports();
         let mut command = Command::new(program);
         command
@@ -73,7 +73,7 @@ impl Vault {
     }
 
     /// Lets the workload identities that the agent signs log in.
-    pub async fn trust(&self, agent: &str) {
+    pub(crate) async fn trust(&self, agent: &str) {
         let policy = "path \"secret/data/default/shop/*\" { capabilities = [\"read\"] }\npath \"pki/issue/web\" { capabilities = [\"create\", \"update\"] }";
         self.call("PUT", "sys/policies/acl/nomad-workloads", json!({ "policy": policy })).await.expect("policy");
         self.call("POST", "sys/auth/jwt-nomad", json!({ "type": "jwt" })).await.expect("auth method");
