@@ -3,12 +3,12 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-const MONTHS: [&str; 12] =
+pub(super) const MONTHS: [&str; 12] =
     ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
-const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+pub(super) const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// The elements of a layout; of two that start alike, the longer one first.
-const ELEMENTS: [&str; 34] = [
+const ELEMENTS: [&str; 33] = [
     "January",
     "Jan",
     "Monday",
@@ -42,7 +42,6 @@ const ELEMENTS: [&str; 34] = [
     "3",
     "4",
     "5",
-    "Jan",
 ];
 
 /// A time in UTC.
@@ -54,7 +53,7 @@ pub(in crate::functions) fn format(layout: &str, time: Timestamp) -> String {
         if let Some(digits) = fraction(rest) {
             out += &subsecond(&rest[..=digits], &time);
             rest = &rest[digits + 1..];
-        } else if let Some(element) = ELEMENTS.iter().find(|element| starts(rest, element)) {
+        } else if let Some(element) = element(rest) {
             out += &one(element, &time);
             rest = &rest[element.len()..];
         } else {
@@ -63,6 +62,11 @@ pub(in crate::functions) fn format(layout: &str, time: Timestamp) -> String {
         }
     }
     out
+}
+
+/// The element that a layout begins with.
+pub(super) fn element(layout: &str) -> Option<&'static str> {
+    ELEMENTS.iter().copied().find(|element| starts(layout, element))
 }
 
 /// `Jan` inside a word like `January2` still counts, `Monkey` does not.
