@@ -66,7 +66,7 @@ impl Cron {
         };
         let words: Vec<&str> = spec.split_whitespace().collect();
         let (second, rest, year) = match words.as_slice() {
-            [rest @ ..] if rest.len() == 5 => ("0", rest, "*"),
+            rest if rest.len() == 5 => ("0", rest, "*"),
             [rest @ .., year] if rest.len() == 5 => ("0", rest, *year),
             [second, rest @ .., year] if rest.len() == 5 => (*second, rest, *year),
             _ => return None,
