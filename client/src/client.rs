@@ -62,8 +62,7 @@ pub(crate) struct Inner {
     /// What runs for the client as a whole.
     tasks: TaskTracker,
     pub(crate) samples: Samples,
-    /// The last time that the state's restoring was complete.
-    declared: watch::Sender<bool>,
+    pub(crate) sessions: crate::exec::Sessions,
 }
 
 /// One allocation, as the client holds it.
@@ -119,8 +118,9 @@ impl Client {
             contact: watch::channel(Instant::now()).0,
             shutdown,
         });
-        let (allocations, tasks, samples, declared) = (Mutex::default(), TaskTracker::new(), Samples::default(), watch::channel(false).0);
-        let handle = Handle { inner: Arc::new(Inner { shared, allocations, destroys, tasks, samples, declared }) };
+        let (allocations, tasks, samples, sessions) =
+            (Mutex::default(), TaskTracker::new(), Samples::default(), crate::exec::Sessions::default());
+        let handle = Handle { inner: Arc::new(Inner { shared, allocations, destroys, tasks, samples, sessions }) };
         handle.inner.shared.parts.servers.serve(Arc::new(handle.router()));
         handle.restore(saved).await;
         handle.set_going(own, embedded);
@@ -219,7 +219,6 @@ impl Handle {
             // Ends when the last of them has declared its services.
             let _ = declared.recv().await;
             handle.inner.shared.registries.restored();
-            handle.inner.declared.send_replace(true);
         }));
     }
 

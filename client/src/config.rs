@@ -70,6 +70,8 @@ pub struct ClientConfig {
     pub extra_attributes: BTreeMap<String, String>,
     /// Who the node is, when others had to know it before the client starts (see [`crate::Client::identify`]); none: found when it starts.
     pub identity: Option<NodeAuth>,
+    /// Nobody may run commands in this node's tasks.
+    pub disable_remote_exec: bool,
     /// What the node shows to be let in as a new one; empty: nothing.
     pub introduction_token: SecretText,
 }
@@ -143,6 +145,7 @@ impl Default for ClientConfig {
             host_env: BTreeMap::new(),
             extra_attributes: BTreeMap::new(),
             identity: None,
+            disable_remote_exec: false,
             introduction_token: SecretText::default(),
         }
     }

@@ -14,6 +14,7 @@ use drover_model::{ids::AllocId, job::LogConfig};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use mock::MockDriver;
 pub use raw_exec::RawExec;
@@ -66,8 +67,33 @@ pub trait Driver: Send + Sync + fmt::Debug {
 
     fn stats<'a>(&'a self, handle: &'a TaskHandle) -> Boxed<'a, Usage>;
 
-    /// Runs a command in the task's surroundings. At the limit it is killed.
+    /// Runs a command in the task's surroundings, with somebody at its ends.
+    fn open_exec<'a>(&'a self, task: &'a TaskConfig, handle: &'a TaskHandle, command: &'a [String], tty: bool) -> Boxed<'a, ExecSession> {
+        let _ = (task, handle, command, tty);
+        Box::pin(std::future::ready(Err(DriverError::permanent(format!("driver {} does not run commands in its tasks", self.name())))))
+    }
+
+    /// Runs a command in the task's surroundings and gathers what it says. At the limit it is killed.
     fn exec<'a>(&'a self, task: &'a TaskConfig, handle: &'a TaskHandle, command: &'a [String], limit: Duration) -> Boxed<'a, ExecOutput>;
+}
+
+/// A command that runs beside a task, with somebody at its ends. Dropping it ends the command.
+pub struct ExecSession {
+    /// Dropping it tells the command that no more input comes.
+    pub stdin: Option<Box<dyn AsyncWrite + Send + Unpin>>,
+    pub stdout: Box<dyn AsyncRead + Send + Unpin>,
+    /// None when a terminal carries both.
+    pub stderr: Option<Box<dyn AsyncRead + Send + Unpin>>,
+    /// Its exit code.
+    pub exit: BoxFuture<'static, i32>,
+    /// Changes the terminal's size (rows, columns).
+    pub resize: Option<Box<dyn Fn(u16, u16) + Send + Sync>>,
+}
+
+impl fmt::Debug for ExecSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecSession").field("tty", &self.resize.is_some()).finish_non_exhaustive()
+    }
 }
 
 /// What a driver needs to start one task. Everything is interpolated.

@@ -27,6 +27,7 @@ pub mod templates;
 mod allocations;
 mod client;
 mod error;
+mod exec;
 mod fs;
 mod identities;
 mod isolation;

@@ -36,6 +36,10 @@ pub const STATE_RECORD_BYTES: u64 = 64 << 20;
 pub const STATE_FILE_BYTES: u64 = 1 << 30;
 /// Dead bytes in the state file before it is written anew.
 pub const STATE_SLACK_BYTES: u64 = 4 << 20;
+/// Commands that people run in tasks at a time, and pieces of input that wait for one.
+pub const EXEC_SESSIONS: usize = 64;
+/// See [`EXEC_SESSIONS`].
+pub const EXEC_INPUT: usize = 64;
 /// One piece of a file or log on the wire.
 pub const FRAME_BYTES: usize = 64 << 10;
 /// A folder's listing.

@@ -7,8 +7,8 @@ use drover_model::{
     rpc::{
         Error,
         client::{
-            AllocChecks, AllocCollect, AllocRestart, AllocSignal, AllocStats, Done, FileFrame, FileInfo, FsList, FsRead, FsStat, HostStats,
-            LogRead,
+            AllocChecks, AllocCollect, AllocExec, AllocExecInput, AllocRestart, AllocSignal, AllocStats, Done, ExecFrame, FileFrame,
+            FileInfo, FsList, FsRead, FsStat, HostStats, LogRead,
         },
     },
 };
@@ -31,9 +31,9 @@ impl Handle {
             }};
         }
         macro_rules! stream {
-            ($router:expr, $message:ty, $call:ident) => {{
+            ($router:expr, $message:ty, $call:ident, $item:ty) => {{
                 let client = self.clone();
-                $router.stream(move |_: Caller, message: $message, sink: ItemSink<FileFrame>| {
+                $router.stream(move |_: Caller, message: $message, sink: ItemSink<$item>| {
                     let client = client.clone();
                     async move { client.$call(message, sink).await }
                 })
@@ -47,8 +47,10 @@ impl Handle {
         let router = method!(router, HostStats, host_stats);
         let router = method!(router, FsList, list);
         let router = method!(router, FsStat, stat);
-        let router = stream!(router, FsRead, read);
-        stream!(router, LogRead, logs)
+        let router = method!(router, AllocExecInput, exec_input);
+        let router = stream!(router, AllocExec, exec, ExecFrame);
+        let router = stream!(router, FsRead, read, FileFrame);
+        stream!(router, LogRead, logs, FileFrame)
     }
 
     pub async fn restart(&self, message: AllocRestart) -> Result<Done, Error> {
@@ -157,7 +159,7 @@ impl Handle {
         answer.await.map_err(|_| not_running())
     }
 
-    async fn scopes(&self, id: AllocId) -> Result<Vec<Arc<Scope>>, Error> {
+    pub(crate) async fn scopes(&self, id: AllocId) -> Result<Vec<Arc<Scope>>, Error> {
         self.known(id)?;
         let (reply, answer) = oneshot::channel();
         // One that has ended has no tasks to speak of.

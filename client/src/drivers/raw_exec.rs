@@ -28,7 +28,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use self::{config::Config, launch::Launch, shim::Shim};
-use super::{Boxed, Driver, DriverError, DriverFingerprint, ExecOutput, Exit, TaskConfig, TaskHandle, Usage};
+use super::{Boxed, Driver, DriverError, DriverFingerprint, ExecOutput, ExecSession, Exit, TaskConfig, TaskHandle, Usage};
 use crate::{
     isolation::{PidFd, process},
     limits,
@@ -277,6 +277,10 @@ impl Driver for RawExec {
             Ok(Usage { processes, ..usage })
         }
         .boxed()
+    }
+
+    fn open_exec<'a>(&'a self, task: &'a TaskConfig, _handle: &'a TaskHandle, command: &'a [String], tty: bool) -> Boxed<'a, ExecSession> {
+        async move { exec::open(task, command, tty) }.boxed()
     }
 
     fn exec<'a>(&'a self, task: &'a TaskConfig, _handle: &'a TaskHandle, command: &'a [String], limit: Duration) -> Boxed<'a, ExecOutput> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use nix::libc;
-use tokio::io::unix::AsyncFd;
+use tokio::io::{Interest, unix::AsyncFd};
 
 #[derive(Debug)]
 pub(crate) struct PidFd {
@@ -26,10 +26,7 @@ impl PidFd {
             }
             OwnedFd::from_raw_fd(i32::try_from(fd).map_err(|_| io::ErrorKind::InvalidData)?)
         };
-        #[expect(unsafe_code, reason = "the registration trusts the descriptor to stay open")]
-        // SAFETY: an owned descriptor stays open, and the same, for as long as it is registered.
-        let fd = unsafe { AsyncFd::register_with_interest(fd, tokio::io::Interest::READABLE)? };
-        Ok(Self { fd })
+        Ok(Self { fd: register(fd, Interest::READABLE)? })
     }
 
     /// Resolves when the process has ended, whether or not anybody has taken note of it.
@@ -43,5 +40,14 @@ impl PidFd {
         // SAFETY: the descriptor is open, and a null stands for the usual information.
         let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.fd.as_raw_fd(), signal, no_info, 0) };
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+}
+
+/// A descriptor whose readiness can be waited for.
+pub(crate) fn register(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+    #[expect(unsafe_code, reason = "the registration trusts the descriptor to stay open")]
+    // SAFETY: an owned descriptor stays open, and the same, for as long as it is registered.
+    unsafe {
+        AsyncFd::register_with_interest(fd, interest).map_err(io::Error::from)
     }
 }

@@ -55,6 +55,43 @@ method!(AllocChecks, "client.alloc.checks", BTreeMap<String, serde_json::Value>)
 pub struct HostStats {}
 method!(HostStats, "client.stats", serde_json::Value);
 
+/// Runs a command in the surroundings of a task. The caller names the session, so that it can send input to it ([`AllocExecInput`]).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AllocExec {
+    pub alloc_id: AllocId,
+    pub task: String,
+    pub command: Vec<String>,
+    pub tty: bool,
+    /// Unguessable: who knows it may type.
+    pub session: String,
+}
+stream_method!(AllocExec, "client.alloc.exec", ExecFrame);
+
+/// What a command says. The last frame has its exit code.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ExecFrame {
+    #[serde(with = "crate::json::base64")]
+    pub stdout: Vec<u8>,
+    #[serde(with = "crate::json::base64")]
+    pub stderr: Vec<u8>,
+    pub stdout_closed: bool,
+    pub stderr_closed: bool,
+    pub exit_code: Option<i32>,
+}
+
+/// Input for a command that runs: data, the end of it, or a new size of the terminal (rows, columns).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AllocExecInput {
+    pub session: String,
+    #[serde(with = "crate::json::base64")]
+    pub data: Vec<u8>,
+    pub close: bool,
+    pub size: Option<(u16, u16)>,
+}
+method!(AllocExecInput, "client.alloc.exec_input", Done);
+
 /// Lists a folder beneath an allocation's directory.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FsList {

@@ -100,3 +100,43 @@ async fn a_throw_away_node_takes_its_tasks_along() {
     client.shutdown().await;
     assert!(crate::isolation::process::stat(pid).is_err());
 }
+
+/// Runs a command and types into it; what it said, and its exit code.
+async fn converse(client: &Handle, alloc_id: AllocId, script: &str, tty: bool, typed: &str) -> (String, String, Option<i32>) {
+    use drover_model::rpc::client::{AllocExec, AllocExecInput, ExecFrame};
+    let session = format!("{script}/{tty}");
+    let command = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
+    let request = AllocExec { alloc_id, task: "app".to_owned(), command, tty, session: session.clone() };
+    let running = client.clone();
+    let mut stream = ItemStream::<ExecFrame>::local(move |sink| async move { running.exec(request, sink).await });
+    let (mut out, mut err, mut code, mut sent) = (String::new(), String::new(), None, false);
+    while let Some(frame) = stream.next().await {
+        let frame = frame.unwrap();
+        out.push_str(&String::from_utf8_lossy(&frame.stdout));
+        err.push_str(&String::from_utf8_lossy(&frame.stderr));
+        code = code.or(frame.exit_code);
+        if out.contains("ready") && !std::mem::replace(&mut sent, true) {
+            let input = AllocExecInput { session: session.clone(), data: typed.as_bytes().to_vec(), close: !tty, size: Some((33, 77)) };
+            client.exec_input(input).await.unwrap();
+        }
+    }
+    (out, err, code)
+}
+
+#[tokio::test]
+async fn people_run_commands_in_tasks() {
+    let folder = tempfile::tempdir().unwrap();
+    let servers = FakeServers::new();
+    let client = start(folder.path(), true, &servers, raw_exec(folder.path())).await;
+    let allocation = allocation(1, JobType::Service, tasks(vec![script("exec sleep 1000")]));
+    servers.place(allocation.clone()).await;
+    servers.until_status(allocation.id, ClientStatus::Running).await;
+    let (out, err, code) =
+        converse(&client, allocation.id, "echo ready $NOMAD_TASK_NAME; cat; echo err >&2; exit 3", false, "typed\n").await;
+    assert_eq!((out.as_str(), err.as_str(), code), ("ready app\ntyped\n", "err\n", Some(3)));
+    let (out, _, code) =
+        converse(&client, allocation.id, "echo ready; read line; stty size; echo got $line; exit 4", true, "typed\n").await;
+    assert!(out.contains("33 77") && out.contains("got typed"), "{out:?}");
+    assert_eq!(code, Some(4));
+    client.shutdown().await;
+}
