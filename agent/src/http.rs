@@ -17,6 +17,7 @@ mod call;
 mod client;
 mod deployments;
 mod evaluations;
+mod events;
 mod fs;
 mod job;
 mod jobs;

@@ -14,6 +14,7 @@ pub mod client;
 pub mod deployment;
 pub mod embedded;
 pub mod evaluation;
+pub mod event;
 pub mod job;
 pub mod node;
 pub mod nodes;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use drover_runtime::{Runtime, rpc::Router};
 
-use crate::{Server, config::ServerConfig, propose::Propose, state::StateStore};
+use crate::{Server, propose::Propose, state::StateStore};
 
 mod allocations;
 mod catalogue;
@@ -16,6 +16,7 @@ mod deployments;
 mod dispatch;
 mod embedded;
 mod evaluations;
+mod events;
 mod filter;
 mod handlers;
 mod job_reads;
@@ -40,7 +41,6 @@ pub(crate) struct Desk<'a> {
     pub(crate) store: &'a StateStore,
     pub(crate) proposer: &'a dyn Propose,
     pub(crate) runtime: &'a Runtime,
-    pub(crate) config: &'a ServerConfig,
 }
 
 /// What a read found.

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use drover_client::servers::RemoteServers;
 use drover_model::rpc::{
     Error, Method,
+    event::{EventBatch, EventStream},
     nodes::{ClientReply, ClientStream},
 };
 use drover_runtime::rpc::{Caller, Handle, Header, ItemStream};
@@ -37,6 +38,17 @@ impl Backend {
             Self::Local(server) => {
                 let server = Arc::clone(server);
                 Ok(ItemStream::local(|sink| async move { server.stream_client(Caller::default(), message, sink).await }))
+            }
+            Self::Remote(servers) => servers.connection().await?.subscribe(&Header::default(), &message).await,
+        }
+    }
+
+    /// Opens the stream of changes.
+    pub async fn subscribe_events(&self, message: EventStream) -> Result<ItemStream<EventBatch>, Error> {
+        match self {
+            Self::Local(server) => {
+                let server = Arc::clone(server);
+                Ok(ItemStream::local(|sink| async move { server.stream_events(Caller::default(), message, sink).await }))
             }
             Self::Remote(servers) => servers.connection().await?.subscribe(&Header::default(), &message).await,
         }

@@ -10,7 +10,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use super::{
     agent, allocations, ca,
     call::Call,
-    client, deployments, evaluations, job, jobs, kv, metrics, namespaces, nodes, operator,
+    client, deployments, evaluations, events, job, jobs, kv, metrics, namespaces, nodes, operator,
     reply::{Outcome, error_reply, finish, nowhere},
     search, secret, services, status, well_known,
 };
@@ -71,6 +71,7 @@ fn route(call: Call) -> BoxFuture<'static, Outcome> {
         "operator" => Box::pin(operator::route(call, rest)),
         "system" => Box::pin(operator::system(call, rest)),
         "metrics" => Box::pin(metrics::route(call)),
+        "event" => Box::pin(events::route(call, rest)),
         "acl" => refuse(Error::bad_request("ACL support disabled")),
         _ => Box::pin(std::future::ready(nowhere())),
     }

@@ -194,3 +194,6 @@ impl TaskSource {
     }
 }
 
+
+#[cfg(test)]
+mod tests;

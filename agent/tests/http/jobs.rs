@@ -106,3 +106,28 @@ async fn mistakes_of_users_are_told_in_the_words_they_know() {
     }
     agent.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_are_told_as_they_happen() {
+    let agent = TestAgent::start().await;
+    let mut stream = TcpStream::connect(agent.address).await.unwrap();
+    stream.write_all(b"GET /v1/event/stream?topic=Job:told&topic=Deployment HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut heard = String::new();
+    let read = async |stream: &mut TcpStream, heard: &mut String, until: &str| {
+        let mut buffer = [0; 4096];
+        while !heard.contains(until) {
+            let count = tokio::time::timeout(PATIENCE, stream.read(&mut buffer)).await.expect("an event in time").unwrap();
+            assert!(count > 0, "the stream ended: {heard}");
+            heard.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        }
+    };
+    read(&mut stream, &mut heard, "{}\n").await;
+    agent.register(&sleeper("other", 0)).await;
+    agent.register(&sleeper("told", 0)).await;
+    read(&mut stream, &mut heard, "\"Key\":\"told\"").await;
+    assert!(heard.contains("\"Type\":\"JobRegistered\"") && !heard.contains("\"Key\":\"other\""), "{heard}");
+    drop(stream);
+    let bad = agent.get("/v1/event/stream?topic=a:b:c").await;
+    assert_eq!(bad.text(), "Invalid topic query: error parsing topics: Invalid key value pair for topic, topic: a:b:c");
+    agent.stop().await;
+}

@@ -167,7 +167,7 @@ impl Handle<AllocationNode> for Server {
 
 /// Every handler of this folder.
 pub(crate) fn router(server: &Arc<Server>) -> Router {
-    let streaming = Arc::clone(server);
+    let (streaming, telling) = (Arc::clone(server), Arc::clone(server));
     let jobs = Router::new()
         .handle::<JobRegister>(Arc::clone(server))
         .handle::<JobValidate>(Arc::clone(server))
@@ -232,6 +232,10 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         .stream(move |caller, message, sink| {
             let server = Arc::clone(&streaming);
             async move { server.stream_client(caller, message, sink).await }
+        })
+        .stream(move |caller, message, sink| {
+            let server = Arc::clone(&telling);
+            async move { server.stream_events(caller, message, sink).await }
         });
     jobs.merge(rest)
 }

@@ -38,7 +38,8 @@ impl Watcher {
             alloc_id: self.task.alloc_id,
             task: self.task.task.clone(),
             token: Some(self.task.consul_token.clone()),
-            namespace: Some(self.task.consul.namespace.clone()).filter(|name| !name.is_empty()),
+            // `default` is the only one that Consul without namespaces has, and it does not want to hear of it.
+            namespace: Some(self.task.consul.namespace.clone()).filter(|name| !matches!(name.as_str(), "" | "default")),
         }
     }
 

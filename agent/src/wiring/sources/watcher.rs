@@ -162,7 +162,7 @@ fn read_file(root: &Path, path: &str, anywhere: bool) -> Result<Vec<u8>, SourceE
         return if bytes.len() > MAX_FILE_BYTES { Err(failed(&"it is too large")) } else { Ok(bytes) };
     }
     // An absolute path names the same file as seen from outside the task.
-    let relative = Path::new(path).strip_prefix(root).unwrap_or(Path::new(path));
+    let relative = Path::new(path).strip_prefix(root).unwrap_or_else(|_| Path::new(path));
     match drover_template::read_beneath(root, relative, MAX_FILE_BYTES) {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => Err(failed(&"no such file")),
