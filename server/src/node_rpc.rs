@@ -167,7 +167,12 @@ fn follow_ups(state: &State, reports: &[AllocationReport], random: &dyn drover_r
 
 impl Server {
     /// Sends a node its allocations: first all of them, then what the servers change, as soon as they do.
-    pub async fn stream_allocations(&self, caller: Caller, message: NodeAllocations, sink: ItemSink<NodeAllocationsItem>) -> Result<(), Error> {
+    pub async fn stream_allocations(
+        &self,
+        caller: Caller,
+        message: NodeAllocations,
+        sink: ItemSink<NodeAllocationsItem>,
+    ) -> Result<(), Error> {
         let id = self.authenticate_node(&message.auth)?.id;
         self.note_connection(id, &caller);
         let changed = self.services().node_watches.watch(id);
