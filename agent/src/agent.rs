@@ -1,13 +1,6 @@
 //! An agent that runs: its parts, and the order in which they start and stop.
 
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use drover_client::{Client, ClientParts, servers::RemoteServers, servers::Servers};
 use drover_integrations::embedded::ServerCalls;
@@ -27,7 +20,9 @@ use crate::{
     config::{Config, DrainOnShutdown},
     http::{Api, HttpLimits, LocalClient, backend::Backend},
     wiring::{
-        client, integrations::Integrations, server,
+        client,
+        integrations::Integrations,
+        server,
         servers::{ClientDispatch, DistantServers, LocalServers},
         sources::{Neighbours, NodeSources},
     },
@@ -222,7 +217,8 @@ impl Agent {
             tracing::warn!(%error, "the node could not be drained before the agent leaves");
             return;
         }
-        let is_live = |(status, count): (&ClientStatus, &usize)| matches!(status, ClientStatus::Pending | ClientStatus::Running) && *count > 0;
+        let is_live =
+            |(status, count): (&ClientStatus, &usize)| matches!(status, ClientStatus::Pending | ClientStatus::Running) && *count > 0;
         let emptied = async {
             while client.allocation_counts().iter().any(is_live) {
                 tokio::time::sleep(DRAIN_POLL).await;

@@ -4,7 +4,6 @@
 //! A setting that asks for something Drover does not do is refused, never skipped silently.
 //! Start at [`Config::load`].
 
-
 use std::path::PathBuf;
 
 pub use flags::AgentFlags;

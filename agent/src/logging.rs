@@ -110,7 +110,9 @@ where
         for (position, (key, value)) in fields.rest.iter().enumerate() {
             let separator = if position == 0 { ": " } else { " " };
             match value {
-                Value::String(text) if text.is_empty() || text.contains([' ', '"', '=', '\n']) => write!(writer, "{separator}{key}={text:?}")?,
+                Value::String(text) if text.is_empty() || text.contains([' ', '"', '=', '\n']) => {
+                    write!(writer, "{separator}{key}={text:?}")?
+                }
                 Value::String(text) => write!(writer, "{separator}{key}={text}")?,
                 other => write!(writer, "{separator}{key}={other}")?,
             }

@@ -106,7 +106,8 @@ fn banner(agent: &Agent) -> String {
         ("Server", config.server.enabled.to_string()),
         ("Version", env!("CARGO_PKG_VERSION").to_owned()),
     ];
-    let lines: Vec<String> = rows.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name:>22}: {value}\n")).collect();
+    let lines: Vec<String> =
+        rows.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name:>22}: {value}\n")).collect();
     format!("==> Drover agent configuration:\n\n{}\n==> Drover agent started! Log data will stream in below:\n\n", lines.concat())
 }
 

@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     ArtifactSection, ClientSection, ConfigError, DrainOnShutdown, HostNetworkSection, HostVolumeSection, Reserved, TemplateSection,
-    misc::bytes,
-    section::Section,
-    server, set, set_some,
+    misc::bytes, section::Section, server, set, set_some,
 };
 
 pub(super) fn apply(section: &mut Section, client: &mut ClientSection) -> Result<(), ConfigError> {
@@ -65,7 +63,9 @@ fn resources(section: &mut Section, client: &mut ClientSection) -> Result<(), Co
     set(&mut client.node_max_allocs, section.number("node_max_allocs")?);
     if client.min_dynamic_port == 0 || client.min_dynamic_port > client.max_dynamic_port {
         let (min, max) = (client.min_dynamic_port, client.max_dynamic_port);
-        return Err(ConfigError::Conflict(format!("client: min_dynamic_port {min} must be at least 1 and not above max_dynamic_port {max}")));
+        return Err(ConfigError::Conflict(format!(
+            "client: min_dynamic_port {min} must be at least 1 and not above max_dynamic_port {max}"
+        )));
     }
     Ok(())
 }
@@ -116,8 +116,14 @@ fn artifact(block: &mut Section, artifact: &mut ArtifactSection) -> Result<(), C
         artifact.decompression_size_limit = bytes("client.artifact.decompression_size_limit", &text)?;
     }
     block.accepted(&[
-        "gcs_timeout", "git_timeout", "hg_timeout", "s3_timeout", "disable_artifact_inspection", "disable_filesystem_isolation",
-        "filesystem_isolation_extra_paths", "set_environment_variables",
+        "gcs_timeout",
+        "git_timeout",
+        "hg_timeout",
+        "s3_timeout",
+        "disable_artifact_inspection",
+        "disable_filesystem_isolation",
+        "filesystem_isolation_extra_paths",
+        "set_environment_variables",
     ]);
     Ok(())
 }
@@ -125,10 +131,26 @@ fn artifact(block: &mut Section, artifact: &mut ArtifactSection) -> Result<(), C
 /// Keys of things that are decided otherwise here, or that nothing depends on.
 fn understood(section: &mut Section) -> Result<(), ConfigError> {
     section.accepted(&[
-        "alloc_mounts_dir", "host_volumes_dir", "host_volume_plugin_dir", "common_plugin_dir", "chroot_env", "preferred_address_family",
-        "client_min_port", "client_max_port", "no_host_uuid", "bind_wildcard_default_host_network", "bridge_network_name",
-        "bridge_network_subnet", "bridge_network_subnet_ipv6", "bridge_network_hairpin_mode", "cni_path", "cni_config_dir",
-        "nomad_service_discovery", "cpu_disable_dmidecode", "log_file", "intro_token",
+        "alloc_mounts_dir",
+        "host_volumes_dir",
+        "host_volume_plugin_dir",
+        "common_plugin_dir",
+        "chroot_env",
+        "preferred_address_family",
+        "client_min_port",
+        "client_max_port",
+        "no_host_uuid",
+        "bind_wildcard_default_host_network",
+        "bridge_network_name",
+        "bridge_network_subnet",
+        "bridge_network_subnet_ipv6",
+        "bridge_network_hairpin_mode",
+        "cni_path",
+        "cni_config_dir",
+        "nomad_service_discovery",
+        "cpu_disable_dmidecode",
+        "log_file",
+        "intro_token",
     ]);
     section.each("users", |users| {
         users.accepted(&["dynamic_user_min", "dynamic_user_max"]);

@@ -5,11 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    Config, ConfigError, hcl,
-    section::Section,
-    top,
-};
+use super::{Config, ConfigError, hcl, section::Section, top};
 
 /// Applies a file, or the files of a folder in the order of their names.
 pub(super) fn load(path: &Path, config: &mut Config) -> Result<(), ConfigError> {

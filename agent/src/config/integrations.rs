@@ -4,11 +4,7 @@ use std::path::PathBuf;
 
 use drover_model::secret::SecretText;
 
-use super::{
-    Config, ConfigError, ConsulSection, Environment, IdentitySection, VaultSection,
-    section::Section,
-    set, set_some,
-};
+use super::{Config, ConfigError, ConsulSection, Environment, IdentitySection, VaultSection, section::Section, set, set_some};
 
 /// The cluster that is meant when a block names none.
 const DEFAULT_CLUSTER: &str = "default";
@@ -94,9 +90,19 @@ fn consul(section: &mut Section, consul: &mut ConsulSection) -> Result<(), Confi
     section.each("service_identity", |block| identity(block, &mut consul.service_identity))?;
     section.each("task_identity", |block| identity(block, &mut consul.task_identity))?;
     section.accepted(&[
-        "grpc_address", "grpc_ca_file", "share_ssl", "checks_use_advertise", "server_http_check_name", "server_serf_check_name",
-        "server_rpc_check_name", "client_http_check_name", "server_failures_before_critical", "server_failures_before_warning",
-        "client_failures_before_critical", "client_failures_before_warning", "allow_unauthenticated",
+        "grpc_address",
+        "grpc_ca_file",
+        "share_ssl",
+        "checks_use_advertise",
+        "server_http_check_name",
+        "server_serf_check_name",
+        "server_rpc_check_name",
+        "client_http_check_name",
+        "server_failures_before_critical",
+        "server_failures_before_warning",
+        "client_failures_before_critical",
+        "client_failures_before_warning",
+        "allow_unauthenticated",
     ]);
     Ok(())
 }

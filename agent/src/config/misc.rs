@@ -19,14 +19,25 @@ pub(super) fn apply(top: &mut Section, config: &mut Config) -> Result<(), Config
     })?;
     top.each("rpc", |block| {
         block.accepted(&[
-            "accept_backlog", "keep_alive_interval", "connection_write_timeout", "stream_open_timeout", "stream_close_timeout", "dial_timeout",
+            "accept_backlog",
+            "keep_alive_interval",
+            "connection_write_timeout",
+            "stream_open_timeout",
+            "stream_close_timeout",
+            "dial_timeout",
         ]);
         Ok(())
     })?;
     top.each("autopilot", |block| {
         block.accepted(&[
-            "cleanup_dead_servers", "last_contact_threshold", "max_trailing_logs", "server_stabilization_time", "min_quorum",
-            "enable_redundancy_zones", "disable_upgrade_migration", "enable_custom_upgrades",
+            "cleanup_dead_servers",
+            "last_contact_threshold",
+            "max_trailing_logs",
+            "server_stabilization_time",
+            "min_quorum",
+            "enable_redundancy_zones",
+            "disable_upgrade_migration",
+            "enable_custom_upgrades",
         ]);
         Ok(())
     })?;
@@ -40,15 +51,27 @@ fn refused(top: &mut Section) -> Result<(), ConfigError> {
     top.each("acl", |block| {
         let enabled = block.flag("enabled")?;
         block.accepted(&[
-            "token_ttl", "policy_ttl", "role_ttl", "replication_token", "token_min_expiration_ttl", "token_max_expiration_ttl",
+            "token_ttl",
+            "policy_ttl",
+            "role_ttl",
+            "replication_token",
+            "token_min_expiration_ttl",
+            "token_max_expiration_ttl",
         ]);
         not_yet("acl.enabled", enabled, "access control lists are not supported yet")
     })?;
     top.each("tls", |block| {
         let (http, rpc) = (block.flag("http")?, block.flag("rpc")?);
         block.accepted(&[
-            "verify_server_hostname", "verify_https_client", "ca_file", "cert_file", "key_file", "rpc_upgrade_mode", "tls_cipher_suites",
-            "tls_min_version", "tls_prefer_server_cipher_suites",
+            "verify_server_hostname",
+            "verify_https_client",
+            "ca_file",
+            "cert_file",
+            "key_file",
+            "rpc_upgrade_mode",
+            "tls_cipher_suites",
+            "tls_min_version",
+            "tls_prefer_server_cipher_suites",
         ]);
         not_yet("tls.http", http, "HTTPS is not supported yet")?;
         not_yet("tls.rpc", rpc, "TLS between agents is not supported yet")
@@ -62,9 +85,27 @@ fn refused(top: &mut Section) -> Result<(), ConfigError> {
         let active = block.flag("active")?;
         let _ = block.free("config")?;
         block.accepted(&[
-            "name", "region", "kms_key_id", "access_key", "secret_key", "endpoint", "tenant_id", "client_id", "client_secret", "environment",
-            "vault_name", "key_name", "credentials", "project", "key_ring", "crypto_key", "address", "token", "mount_path",
-            "disable_renewal", "tls_skip_verify",
+            "name",
+            "region",
+            "kms_key_id",
+            "access_key",
+            "secret_key",
+            "endpoint",
+            "tenant_id",
+            "client_id",
+            "client_secret",
+            "environment",
+            "vault_name",
+            "key_name",
+            "credentials",
+            "project",
+            "key_ring",
+            "crypto_key",
+            "address",
+            "token",
+            "mount_path",
+            "disable_renewal",
+            "tls_skip_verify",
         ]);
         if provider == "aead" {
             return Ok(());
@@ -93,12 +134,32 @@ fn telemetry(block: &mut Section, config: &mut Config) -> Result<(), ConfigError
         }
     }
     block.accepted(&[
-        "collection_interval", "in_memory_collection_interval", "in_memory_retention_period", "use_node_name", "filter_default",
-        "prefix_filter", "include_alloc_metadata_in_metrics", "allowed_metadata_keys_in_metrics", "disable_dispatched_job_summary_metrics",
-        "disable_quota_utilization_metrics", "disable_rpc_rate_metrics_labels", "disable_allocation_hook_metrics", "datadog_tags",
-        "circonus_api_app", "circonus_api_url", "circonus_submission_interval", "circonus_check_id", "circonus_check_force_metric_activation",
-        "circonus_check_instance_id", "circonus_check_search_tag", "circonus_check_tags", "circonus_check_display_name",
-        "circonus_broker_id", "circonus_broker_select_tag", "disable_tagged_metrics", "backwards_compatible_metrics",
+        "collection_interval",
+        "in_memory_collection_interval",
+        "in_memory_retention_period",
+        "use_node_name",
+        "filter_default",
+        "prefix_filter",
+        "include_alloc_metadata_in_metrics",
+        "allowed_metadata_keys_in_metrics",
+        "disable_dispatched_job_summary_metrics",
+        "disable_quota_utilization_metrics",
+        "disable_rpc_rate_metrics_labels",
+        "disable_allocation_hook_metrics",
+        "datadog_tags",
+        "circonus_api_app",
+        "circonus_api_url",
+        "circonus_submission_interval",
+        "circonus_check_id",
+        "circonus_check_force_metric_activation",
+        "circonus_check_instance_id",
+        "circonus_check_search_tag",
+        "circonus_check_tags",
+        "circonus_check_display_name",
+        "circonus_broker_id",
+        "circonus_broker_select_tag",
+        "disable_tagged_metrics",
+        "backwards_compatible_metrics",
     ]);
     Ok(())
 }

@@ -146,7 +146,11 @@ impl Section {
     }
 
     /// Reads every block of this name with `read`.
-    pub(super) fn each(&mut self, key: &'static str, mut read: impl FnMut(&mut Section) -> Result<(), ConfigError>) -> Result<(), ConfigError> {
+    pub(super) fn each(
+        &mut self,
+        key: &'static str,
+        mut read: impl FnMut(&mut Section) -> Result<(), ConfigError>,
+    ) -> Result<(), ConfigError> {
         for mut block in self.blocks(key)? {
             read(&mut block)?;
             block.finish()?;

@@ -2,11 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{
-    ConfigError, JoinSection, SchedulerDefaults, ServerSection,
-    section::Section,
-    set, set_some,
-};
+use super::{ConfigError, JoinSection, SchedulerDefaults, ServerSection, section::Section, set, set_some};
 
 pub(super) fn apply(section: &mut Section, server: &mut ServerSection) -> Result<(), ConfigError> {
     set(&mut server.enabled, section.flag("enabled")?);
@@ -40,14 +36,35 @@ pub(super) fn apply(section: &mut Section, server: &mut ServerSection) -> Result
         return Err(ConfigError::Conflict("server.encrypt: there is no gossip between servers to encrypt; remove the key".to_owned()));
     }
     section.accepted(&[
-        "authoritative_region", "enabled_schedulers", "raft_protocol", "raft_snapshot_interval", "raft_boltdb", "csi_volume_claim_gc_interval",
-        "csi_volume_claim_gc_threshold", "csi_plugin_gc_threshold", "acl_token_gc_threshold", "root_key_gc_interval", "root_key_gc_threshold",
-        "rejoin_after_leave", "plan_apply_pipeline", "enable_event_broker", "deploy_query_rate_limit", "start_timeout", "protocol_version",
-        "upgrade_version", "license_path", "non_production", "log_file", "num_plan_workers",
+        "authoritative_region",
+        "enabled_schedulers",
+        "raft_protocol",
+        "raft_snapshot_interval",
+        "raft_boltdb",
+        "csi_volume_claim_gc_interval",
+        "csi_volume_claim_gc_threshold",
+        "csi_plugin_gc_threshold",
+        "acl_token_gc_threshold",
+        "root_key_gc_interval",
+        "root_key_gc_threshold",
+        "rejoin_after_leave",
+        "plan_apply_pipeline",
+        "enable_event_broker",
+        "deploy_query_rate_limit",
+        "start_timeout",
+        "protocol_version",
+        "upgrade_version",
+        "license_path",
+        "non_production",
+        "log_file",
+        "num_plan_workers",
     ]);
     for key in ["non_voting_server", "redundancy_zone"] {
         if let Some(place) = section.given(key) {
-            return Err(ConfigError::Invalid { place: place.to_string(), message: format!("server.{key}: every server votes; this is not supported") });
+            return Err(ConfigError::Invalid {
+                place: place.to_string(),
+                message: format!("server.{key}: every server votes; this is not supported"),
+            });
         }
     }
     Ok(())

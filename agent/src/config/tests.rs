@@ -67,7 +67,10 @@ telemetry { prometheus_metrics = true }
     let server = &config.server;
     assert_eq!((server.bootstrap_expect, server.job_max_source_size, server.node_gc_threshold.as_secs()), (3, 2 << 20, 86_400));
     assert_eq!((server.heartbeat_grace, server.min_heartbeat_ttl), (Duration::from_secs(3), Duration::from_secs(90)));
-    assert_eq!((server.join.addresses.as_slice(), server.join.retry_interval.as_secs()), (["a:1".to_owned(), "b:2".to_owned()].as_slice(), 1));
+    assert_eq!(
+        (server.join.addresses.as_slice(), server.join.retry_interval.as_secs()),
+        (["a:1".to_owned(), "b:2".to_owned()].as_slice(), 1)
+    );
     assert!(server.scheduler.given && server.scheduler.spread && server.scheduler.preempt_batch);
     let client = &config.client;
     assert_eq!(client.servers, ["10.0.0.1:4647"]);
@@ -96,7 +99,8 @@ fn json_reads_like_hcl() {
 
 #[test]
 fn heredocs_keep_their_lines_and_lose_shared_indentation() {
-    let text = format!("{BASE}client {{\n  meta {{\n    note = <<-EOT\n      one\n        two\n    EOT\n    plain = <<END\n  x\nEND\n  }}\n}}");
+    let text =
+        format!("{BASE}client {{\n  meta {{\n    note = <<-EOT\n      one\n        two\n    EOT\n    plain = <<END\n  x\nEND\n  }}\n}}");
     let config = read(&text).unwrap();
     assert_eq!(config.client.meta["note"], "one\n  two\n");
     assert_eq!(config.client.meta["plain"], "  x\n");
@@ -111,7 +115,10 @@ fn what_is_wrong_is_said_with_its_place() {
         ("client {\n  template {\n    wiat {}\n  }\n}", "agent.hcl:7: client.template unexpected key \"wiat\" (did you mean \"wait\"?)"),
         ("server {\n  enabled = \"maybe\"\n}", "agent.hcl:6: server.enabled: must be true or false, not \"maybe\""),
         ("ports {\n  http = 70000\n}", "agent.hcl:6: ports.http: must be a whole number in range, not 70000"),
-        ("server {\n  heartbeat_grace = \"3 parsecs\"\n}", "agent.hcl:6: server.heartbeat_grace: must be a duration such as \"30s\", not \"3 parsecs\""),
+        (
+            "server {\n  heartbeat_grace = \"3 parsecs\"\n}",
+            "agent.hcl:6: server.heartbeat_grace: must be a duration such as \"30s\", not \"3 parsecs\"",
+        ),
         ("name = [\"a\"]", "agent.hcl:5: name: must be a string, not a list"),
         ("ports = 5", "agent.hcl:5: ports: must be a block, not 5"),
         ("plugin {\n  enabled = true\n}", "agent.hcl:6: plugin: needs a name: plugin \"NAME\" { ... }"),
@@ -125,12 +132,24 @@ fn what_is_wrong_is_said_with_its_place() {
         ("servers = [1 2]", "agent.hcl:5: expected `,` or `]` in a list"),
         ("/* x", "agent.hcl:5: comment is not closed: `*/` is missing"),
         ("name = \"\\q\"", "agent.hcl:5: unknown escape `\\q` in a string"),
-        ("acl { enabled = true }", "acl.enabled: access control lists are not supported yet; an agent that ignored it would be less safe than it looks"),
+        (
+            "acl { enabled = true }",
+            "acl.enabled: access control lists are not supported yet; an agent that ignored it would be less safe than it looks",
+        ),
         ("tls { http = true }", "tls.http: HTTPS is not supported yet; an agent that ignored it would be less safe than it looks"),
         ("log_level = \"loud\"", "log_level: unknown level \"loud\": use one of TRACE, DEBUG, INFO, WARN, ERROR"),
-        ("consul { name = \"other\" }", "consul \"other\": only one consul cluster is supported yet; name it \"default\" or remove the block"),
-        ("telemetry {\n  statsd_address = \"x\"\n}", "agent.hcl:6: telemetry.statsd_address: pushing metrics is not supported; let Prometheus read /v1/metrics?format=prometheus"),
-        ("bind_addr = \"{{ GetPrivateIP }}\"", "bind_addr: \"{{ GetPrivateIP }}\": address templates are not supported; write the address itself"),
+        (
+            "consul { name = \"other\" }",
+            "consul \"other\": only one consul cluster is supported yet; name it \"default\" or remove the block",
+        ),
+        (
+            "telemetry {\n  statsd_address = \"x\"\n}",
+            "agent.hcl:6: telemetry.statsd_address: pushing metrics is not supported; let Prometheus read /v1/metrics?format=prometheus",
+        ),
+        (
+            "bind_addr = \"{{ GetPrivateIP }}\"",
+            "bind_addr: \"{{ GetPrivateIP }}\": address templates are not supported; write the address itself",
+        ),
     ] {
         let error = read(&format!("{BASE}{text}")).unwrap_err().to_string();
         assert_eq!(error, want, "{text}");

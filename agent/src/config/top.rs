@@ -2,11 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{
-    Addresses, Config, ConfigError, LogLevel, client, integrations, misc,
-    section::Section,
-    server, set, set_some,
-};
+use super::{Addresses, Config, ConfigError, LogLevel, client, integrations, misc, section::Section, server, set, set_some};
 
 pub(super) fn apply(top: &mut Section, config: &mut Config) -> Result<(), ConfigError> {
     set(&mut config.region, top.text("region")?);
@@ -51,7 +47,9 @@ fn logging(top: &mut Section, config: &mut Config) -> Result<(), ConfigError> {
     set_some(&mut config.log.file, top.text("log_file")?.filter(|path| !path.is_empty()).map(PathBuf::from));
     top.accepted(&["log_rotate_bytes", "log_rotate_duration", "log_rotate_max_files", "syslog_facility"]);
     if top.flag("enable_syslog")? == Some(true) {
-        return Err(ConfigError::Conflict("enable_syslog: there is no syslog output; use log_file, or let the service manager keep standard error".to_owned()));
+        return Err(ConfigError::Conflict(
+            "enable_syslog: there is no syslog output; use log_file, or let the service manager keep standard error".to_owned(),
+        ));
     }
     Ok(())
 }

@@ -147,7 +147,8 @@ impl Api {
                 opened => return opened,
             }
         }
-        let call = ClientCall { target: ClientTarget::Allocation(id), method: S::NAME.to_owned(), body: body.to_vec(), is_passed_on: false };
+        let call =
+            ClientCall { target: ClientTarget::Allocation(id), method: S::NAME.to_owned(), body: body.to_vec(), is_passed_on: false };
         let stream = self.backend.subscribe_client(ClientStream { call }).await?;
         Opened::open(stream.map(|item| item.and_then(|ClientReply { body }| decode(&body))).boxed()).await
     }

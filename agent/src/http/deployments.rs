@@ -6,8 +6,8 @@ use drover_model::{
     rpc::{
         Error,
         deployment::{
-            DeploymentAllocHealth, DeploymentAllocations, DeploymentChanged, DeploymentFail, DeploymentGet, DeploymentList, DeploymentPause,
-            DeploymentPromote,
+            DeploymentAllocHealth, DeploymentAllocations, DeploymentChanged, DeploymentFail, DeploymentGet, DeploymentList,
+            DeploymentPause, DeploymentPromote,
         },
     },
 };

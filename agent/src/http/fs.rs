@@ -41,7 +41,8 @@ pub(super) async fn route(call: Call, action: &str, segment: &str) -> Outcome {
         }
         "cat" => read(call, id, 0, None).await,
         "readat" => {
-            let number = |key: &str| call.number(key)?.ok_or_else(|| Error::bad_request(format!("error parsing {key}: a number is required")));
+            let number =
+                |key: &str| call.number(key)?.ok_or_else(|| Error::bad_request(format!("error parsing {key}: a number is required")));
             let (offset, limit) = (number("offset")?, number("limit")?);
             read(call, id, offset, Some(limit)).await
         }

@@ -8,9 +8,9 @@ use drover_model::{
     rpc::{
         Error, ReadMeta,
         job::{
-            JobActions, JobAllocations, JobDeployments, JobDeregister, JobDispatch, JobEvaluate, JobEvaluations, JobGet, JobLatestDeployment,
-            JobPeriodicForce, JobPlan, JobRevert, JobScale, JobScaleGet, JobServices, JobStable, JobSubmissionGet, JobSummaryGet, JobVersionList, JobVersions,
-            JobWhy,
+            JobActions, JobAllocations, JobDeployments, JobDeregister, JobDispatch, JobEvaluate, JobEvaluations, JobGet,
+            JobLatestDeployment, JobPeriodicForce, JobPlan, JobRevert, JobScale, JobScaleGet, JobServices, JobStable, JobSubmissionGet,
+            JobSummaryGet, JobVersionList, JobVersions, JobWhy,
         },
     },
     spec::JobSpec,
@@ -25,8 +25,24 @@ use super::{
 
 /// What can be asked about a job.
 const ACTIONS: [&str; 18] = [
-    "allocations", "evaluations", "deployments", "deployment", "summary", "versions", "submission", "services", "actions", "scale", "plan",
-    "evaluate", "revert", "stable", "dispatch", "why", "periodic/force", "dispatch/payload",
+    "allocations",
+    "evaluations",
+    "deployments",
+    "deployment",
+    "summary",
+    "versions",
+    "submission",
+    "services",
+    "actions",
+    "scale",
+    "plan",
+    "evaluate",
+    "revert",
+    "stable",
+    "dispatch",
+    "why",
+    "periodic/force",
+    "dispatch/payload",
 ];
 
 pub(super) async fn route(call: Call, rest: String) -> Outcome {
@@ -43,7 +59,9 @@ pub(super) async fn route(call: Call, rest: String) -> Outcome {
         ("plan" | "evaluate" | "revert" | "stable" | "dispatch" | "periodic/force" | "dispatch/payload", Verb::Write) => {
             write(call, id, action).await
         }
-        ("plan" | "evaluate" | "revert" | "stable" | "dispatch" | "periodic/force" | "dispatch/payload", _) | ("", _) => Err(invalid_method()),
+        ("plan" | "evaluate" | "revert" | "stable" | "dispatch" | "periodic/force" | "dispatch/payload", _) | ("", _) => {
+            Err(invalid_method())
+        }
         (_, Verb::Get) => about(call, id.into(), action).await,
         _ => Err(invalid_method()),
     }

@@ -76,7 +76,8 @@ fn listening_address(config: &Config) -> String {
 
 fn host_volumes(config: &Config) -> BTreeMap<String, HostVolume> {
     let volume = |(name, volume): (&String, &crate::config::HostVolumeSection)| {
-        let row = HostVolume { id: String::new(), name: name.clone(), path: volume.path.display().to_string(), read_only: volume.read_only };
+        let row =
+            HostVolume { id: String::new(), name: name.clone(), path: volume.path.display().to_string(), read_only: volume.read_only };
         (name.clone(), row)
     };
     config.client.host_volumes.iter().map(volume).collect()

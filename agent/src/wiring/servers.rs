@@ -13,9 +13,9 @@ use drover_model::{
     rpc::{
         Method, Read,
         node::{
-            CertificateIssue, IssuedCertificate, KvGet, KvList, NodeAllocations, NodeAllocationsItem, NodeHeartbeat, NodeRegister, NodeReport,
-            NodeReportReply, NodeWelcome, ServiceInstances, ServiceName, ServiceNames, ServicesRemove, ServicesUpsert, SignIdentities,
-            SignedIdentities, WorkloadSecretGet,
+            CertificateIssue, IssuedCertificate, KvGet, KvList, NodeAllocations, NodeAllocationsItem, NodeHeartbeat, NodeRegister,
+            NodeReport, NodeReportReply, NodeWelcome, ServiceInstances, ServiceName, ServiceNames, ServicesRemove, ServicesUpsert,
+            SignIdentities, SignedIdentities, WorkloadSecretGet,
         },
     },
     service::ServiceRegistration,

@@ -35,7 +35,10 @@ const MAX_WATCHERS: usize = 10_000;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Owner {
     /// The agent's: every task sees the same.
-    Node { cluster: String, namespace: String },
+    Node {
+        cluster: String,
+        namespace: String,
+    },
     Task(AllocId, String),
 }
 
@@ -193,7 +196,6 @@ impl TaskSource {
         receiver
     }
 }
-
 
 #[cfg(test)]
 mod tests;

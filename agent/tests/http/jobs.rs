@@ -32,7 +32,9 @@ async fn a_job_is_registered_read_and_stopped() {
 
     let stopped = agent.send("DELETE", &format!("/v1/job/{id}"), "", b"").await;
     assert_eq!(stopped.status, 200, "{}", stopped.text());
-    agent.wait(&format!("/v1/job/{id}/allocations"), |rows| rows.as_array().unwrap().iter().all(|row| row["ClientStatus"] == "complete")).await;
+    agent
+        .wait(&format!("/v1/job/{id}/allocations"), |rows| rows.as_array().unwrap().iter().all(|row| row["ClientStatus"] == "complete"))
+        .await;
     assert_eq!(agent.get(&format!("/v1/job/{id}")).await.json()["Stop"], true);
     agent.stop().await;
 }
@@ -65,7 +67,8 @@ async fn lists_are_paged_filtered_and_pretty() {
         agent.register(&sleeper(id, 0)).await;
     }
     let first = agent.get("/v1/jobs?per_page=2").await;
-    let ids = |answer: &Answer| answer.json().as_array().unwrap().iter().map(|job| job["ID"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let ids =
+        |answer: &Answer| answer.json().as_array().unwrap().iter().map(|job| job["ID"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
     assert_eq!(ids(&first), ["a", "b"]);
     let token = first.header("X-Nomad-Nexttoken").unwrap();
     assert_eq!(ids(&agent.get(&format!("/v1/jobs?per_page=2&next_token={token}")).await), ["c"]);
@@ -100,7 +103,11 @@ async fn mistakes_of_users_are_told_in_the_words_they_know() {
         ("/v1/job/web/revert", json!({ "JobID": "web", "JobVersion": 9 }), "job \"web\" in namespace \"default\" at version 9 not found"),
         ("/v1/job/web/dispatch", json!({}), "Specified job \"web\" is not a parameterized job"),
         ("/v1/job/web/periodic/force", json!({}), "can't force launch non-periodic job"),
-        ("/v1/job/web/scale", json!({ "Target": { "Group": "zz" }, "Count": 1 }), "task group \"zz\" specified for scaling does not exist in job"),
+        (
+            "/v1/job/web/scale",
+            json!({ "Target": { "Group": "zz" }, "Count": 1 }),
+            "task group \"zz\" specified for scaling does not exist in job",
+        ),
     ] {
         assert_eq!(agent.put(path, &body).await.text(), text, "{path}");
     }

@@ -1,7 +1,11 @@
 //! The HTTP API of an agent in this process, spoken with over real sockets.
 #![allow(clippy::unwrap_used)]
 
-use std::{net::SocketAddr, sync::atomic::{AtomicU32, Ordering}, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use drover_agent::{Agent, Config};
 use serde_json::{Value, json};
@@ -84,7 +88,8 @@ impl TestAgent {
 
     async fn send(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
         let length = body.len();
-        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n").into_bytes();
+        let mut request =
+            format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n").into_bytes();
         request.extend_from_slice(body);
         parse(&self.raw(&request).await)
     }
@@ -143,7 +148,10 @@ fn unique(prefix: &str) -> String {
 }
 
 fn parse(bytes: &[u8]) -> Answer {
-    let split = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or_else(|| panic!("no headers in {:?}", String::from_utf8_lossy(bytes)));
+    let split = bytes
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .unwrap_or_else(|| panic!("no headers in {:?}", String::from_utf8_lossy(bytes)));
     let head = String::from_utf8_lossy(&bytes[..split]).into_owned();
     let mut lines = head.split("\r\n");
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();

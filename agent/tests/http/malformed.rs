@@ -63,10 +63,21 @@ async fn hostile_requests_are_refused_and_the_agent_lives_on() {
     let deep = format!("{}1{}", "{\"Job\":".repeat(20_000), "}".repeat(20_000));
     let job = |change: &str| format!("{{\"Job\":{{\"ID\":\"x\",\"Type\":\"service\",\"Datacenters\":[\"dc1\"]{change}}}}}");
     for body in [
-        "{", "[]", "\"x\"", "5", "{\"Job\":{\"ID\":5,\"TaskGroups\":\"no\"}}", "{\"Job\":{\"ID\":\"a\\u0000b\"}}", deep.as_str(),
-        &"[".repeat(100_000), "{\"Job\":{\"ID\":\"e\",\"Priority\":1e999}}", "{\"Job\":{\"ID\":\"e\",\"Priority\":99999999999999999999}}",
-        &job(",\"TaskGroups\":[null]"), &job(",\"TaskGroups\":[{\"Name\":\"g\",\"Tasks\":[null]}]"), &job(",\"Priority\":-100"),
-        &job(",\"Type\":\"nosuch\""), &job(",\"Constraints\":[null]"),
+        "{",
+        "[]",
+        "\"x\"",
+        "5",
+        "{\"Job\":{\"ID\":5,\"TaskGroups\":\"no\"}}",
+        "{\"Job\":{\"ID\":\"a\\u0000b\"}}",
+        deep.as_str(),
+        &"[".repeat(100_000),
+        "{\"Job\":{\"ID\":\"e\",\"Priority\":1e999}}",
+        "{\"Job\":{\"ID\":\"e\",\"Priority\":99999999999999999999}}",
+        &job(",\"TaskGroups\":[null]"),
+        &job(",\"TaskGroups\":[{\"Name\":\"g\",\"Tasks\":[null]}]"),
+        &job(",\"Priority\":-100"),
+        &job(",\"Type\":\"nosuch\""),
+        &job(",\"Constraints\":[null]"),
     ] {
         for path in ["/v1/jobs", "/v1/job/x/plan", "/v1/validate/job"] {
             let answer = agent.send("PUT", path, "", body.as_bytes()).await;
@@ -76,7 +87,13 @@ async fn hostile_requests_are_refused_and_the_agent_lives_on() {
         }
     }
     let filters = "(".repeat(3000);
-    for query in [format!("filter={filters}"), "filter=ID%20matches%20%22(((%22".to_owned(), "filter=Nope%20==".to_owned(), "next_token=%00%ff".to_owned(), "reverse=maybe".to_owned()] {
+    for query in [
+        format!("filter={filters}"),
+        "filter=ID%20matches%20%22(((%22".to_owned(),
+        "filter=Nope%20==".to_owned(),
+        "next_token=%00%ff".to_owned(),
+        "reverse=maybe".to_owned(),
+    ] {
         let answer = agent.get(&format!("/v1/jobs?{query}")).await;
         assert_eq!(answer.status, 400, "{query:.40}: {}", answer.text());
     }

@@ -9,8 +9,9 @@ use crate::{
     allocation::AllocationBatch,
     ids::{AllocId, EvalId, NodeId},
     json::List,
-    method, stream_method,
+    method,
     node::{Eligibility, Node},
+    stream_method,
     view::NodeStub,
 };
 

@@ -132,4 +132,3 @@ impl Gauge {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct ServerInfo {}
 method!(ServerInfo, "server.info", BTreeMap<String, BTreeMap<String, String>>);
-

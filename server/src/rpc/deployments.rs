@@ -7,8 +7,8 @@ use drover_model::{
     rpc::{
         Error, ReadOptions,
         deployment::{
-            DeploymentAllocHealth, DeploymentAllocations, DeploymentChanged, DeploymentFail, DeploymentGet, DeploymentList, DeploymentPause,
-            DeploymentPromote,
+            DeploymentAllocHealth, DeploymentAllocations, DeploymentChanged, DeploymentFail, DeploymentGet, DeploymentList,
+            DeploymentPause, DeploymentPromote,
         },
     },
     view::AllocationStub,

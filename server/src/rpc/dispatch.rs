@@ -33,7 +33,8 @@ pub(super) async fn dispatch(desk: Desk<'_>, message: JobDispatch) -> Result<Job
     if !token.is_empty()
         && let Some(same) = state.job_children(&message.key).find(|child| child.dispatch_idempotency_token == *token)
     {
-        let dispatched = JobDispatched { dispatched_job_id: same.id.clone(), job_create_index: same.create_index, ..JobDispatched::default() };
+        let dispatched =
+            JobDispatched { dispatched_job_id: same.id.clone(), job_create_index: same.create_index, ..JobDispatched::default() };
         return Ok(JobDispatched { index: state.index(), ..dispatched });
     }
     let mut child = child(parent, &child_id(parent, &message.id_prefix, desk));

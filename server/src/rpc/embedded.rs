@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use drover_model::rpc::{
     Error, Method,
-    embedded::{
-        CaRotate, CaShow, Jwks, KvDelete, KvListKeys, KvPut, OidcConfiguration, SecretDelete, SecretGet, SecretList, SecretPut,
+    embedded::{CaRotate, CaShow, Jwks, KvDelete, KvListKeys, KvPut, OidcConfiguration, SecretDelete, SecretGet, SecretList, SecretPut},
+    node::{
+        CertificateIssue, KvGet, KvList, ServiceInstances, ServiceNames, ServicesRemove, ServicesUpsert, SignIdentities, WorkloadSecretGet,
     },
-    node::{CertificateIssue, KvGet, KvList, ServiceInstances, ServiceNames, ServicesRemove, ServicesUpsert, SignIdentities, WorkloadSecretGet},
 };
 use drover_runtime::rpc::{Caller, Handle, Router};
 

@@ -366,7 +366,21 @@ mod tests {
     #[test]
     fn what_is_no_expression_is_refused() {
         let (deep, long) = ("(".repeat(3000), "a".repeat(5000));
-        for text in ["", "Nope ==", "((((", "ID matches \"(((\"", "ID ==  == x", "ID", "a == b c", "a == \"x", "a ? b", "[", "x in", deep.as_str(), long.as_str()] {
+        for text in [
+            "",
+            "Nope ==",
+            "((((",
+            "ID matches \"(((\"",
+            "ID ==  == x",
+            "ID",
+            "a == b c",
+            "a == \"x",
+            "a ? b",
+            "[",
+            "x in",
+            deep.as_str(),
+            long.as_str(),
+        ] {
             assert!(Filter::parse(text).is_err(), "{text:.20}");
         }
         let mut filter = Filter::parse("Nope == x").unwrap();

@@ -25,7 +25,8 @@ use drover_model::rpc::{
 use drover_runtime::rpc::{Caller, Connection, Handle, Router};
 
 use super::{
-    Desk, Found, allocations, catalogue, deployments, dispatch, evaluations, job_reads, job_writes, nodes, operator, plan, register, search, why,
+    Desk, Found, allocations, catalogue, deployments, dispatch, evaluations, job_reads, job_writes, nodes, operator, plan, register,
+    search, why,
 };
 use crate::{
     Server,
@@ -62,7 +63,12 @@ impl Server {
 const READ_MARGIN: Duration = Duration::from_secs(30);
 
 /// Lets the leader answer a read, however long it may wait.
-pub(super) async fn read_at<M: Method>(leader: &Connection, caller: &Caller, message: &M, options: &ReadOptions) -> Result<M::Reply, Error> {
+pub(super) async fn read_at<M: Method>(
+    leader: &Connection,
+    caller: &Caller,
+    message: &M,
+    options: &ReadOptions,
+) -> Result<M::Reply, Error> {
     let wait = if options.min_index == 0 { Duration::ZERO } else { options.max_wait.unwrap_or(MAX_WAIT).min(MAX_WAIT) };
     leader.call(&caller.header(), message, wait + READ_MARGIN).await
 }

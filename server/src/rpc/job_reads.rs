@@ -17,7 +17,10 @@ use drover_model::{
         },
     },
     service::ServiceRegistration,
-    view::{AllocationBrief, AllocationStub, BriefHealth, DeploymentBrief, GroupScaleStatus, JobAction, JobListStub, JobOverview, JobScaleStatus},
+    view::{
+        AllocationBrief, AllocationStub, BriefHealth, DeploymentBrief, GroupScaleStatus, JobAction, JobListStub, JobOverview,
+        JobScaleStatus,
+    },
 };
 
 use super::{
@@ -107,9 +110,12 @@ pub(super) fn versions(state: &State, message: &JobVersions) -> Reply<JobVersion
     if message.diffs {
         for (position, job) in versions.iter().enumerate() {
             let other = match message.diff_version {
-                Some(version) => Some(versions.iter().find(|other| other.version == version).ok_or_else(|| {
-                    Error::internal(format!("version {version} of job {key} is not known"))
-                })?),
+                Some(version) => Some(
+                    versions
+                        .iter()
+                        .find(|other| other.version == version)
+                        .ok_or_else(|| Error::internal(format!("version {version} of job {key} is not known")))?,
+                ),
                 None => versions.get(position + 1),
             };
             // The oldest one has nothing before it.
@@ -125,7 +131,8 @@ pub(super) fn versions(state: &State, message: &JobVersions) -> Reply<JobVersion
 pub(super) fn allocations(state: &State, message: &JobAllocations) -> Reply<Vec<AllocationStub>> {
     let key = key(&message.options, &message.id);
     let created = state.job(&key).map(|job| job.create_index);
-    let of_this = state.allocations_of_job(&key).filter(|allocation| message.all || created.is_none_or(|at| allocation.job.create_index == at));
+    let of_this =
+        state.allocations_of_job(&key).filter(|allocation| message.all || created.is_none_or(|at| allocation.job.create_index == at));
     super::allocations::stubs(of_this, &message.options, false, true)
 }
 

@@ -65,9 +65,9 @@ pub(super) async fn revert(desk: Desk<'_>, message: JobRevert) -> Result<JobRegi
     if let Some(prior) = enforce_prior.filter(|prior| *prior != current.version) {
         return Err(Error::internal(format!("Current job has version {}; enforcing version {prior}", current.version)));
     }
-    let wanted = state.job_version(&key, version).ok_or_else(|| {
-        Error::internal(format!("job {:?} in namespace {:?} at version {version} not found", key.id, key.namespace))
-    })?;
+    let wanted = state
+        .job_version(&key, version)
+        .ok_or_else(|| Error::internal(format!("job {:?} in namespace {:?} at version {version} not found", key.id, key.namespace)))?;
     let job = Job { stop: false, submit_time: desk.runtime.clock.now(), ..Job::clone(wanted) };
     let submission = state.submission(&key, version).map(|submission| JobSubmission::clone(submission));
     let evaluation = job.has_allocations().then(|| with_priority(&job, Trigger::JobRegister, None, desk));
@@ -89,7 +89,12 @@ pub(super) async fn scale(desk: Desk<'_>, message: JobScale) -> Result<JobRegist
     let group = job.task_groups.iter_mut().find(|group| *group.name == *message.group).ok_or_else(missing)?;
     let Some(count) = message.count else {
         tracing::info!(job = %message.key, group = message.group, error = message.error, note = message.message, "a note on scaling");
-        return Ok(JobRegistered { job_modify_index: current.job_modify_index, index: state.index(), known_leader: true, ..JobRegistered::default() });
+        return Ok(JobRegistered {
+            job_modify_index: current.job_modify_index,
+            index: state.index(),
+            known_leader: true,
+            ..JobRegistered::default()
+        });
     };
     let count = u32::try_from(count).map_err(|_| Error::bad_request("scaling action count can't be negative"))?;
     if let Some(scaling) = &group.scaling {

@@ -10,8 +10,8 @@ use drover_model::{
         Error, Method,
         job::Written,
         operator::{
-            Gauge, PreemptionView, RaftConfiguration, RaftConfigurationGet, RaftServer, SchedulerConfigGet, SchedulerConfigSet, SchedulerConfigUpdated,
-            SchedulerConfigView, ServerInfo, ServerMetrics, SystemGc,
+            Gauge, PreemptionView, RaftConfiguration, RaftConfigurationGet, RaftServer, SchedulerConfigGet, SchedulerConfigSet,
+            SchedulerConfigUpdated, SchedulerConfigView, ServerInfo, ServerMetrics, SystemGc,
         },
         status::{LeaderGet, Member, MemberList, PeersGet, RegionList},
     },

@@ -73,7 +73,8 @@ where
     K: Ord + fmt::Display + FromStr,
     V: Serialize,
 {
-    let invalid = |error: String| Error::bad_request(format!("failed to create result paginator: failed to read filter expression: {error}"));
+    let invalid =
+        |error: String| Error::bad_request(format!("failed to create result paginator: failed to read filter expression: {error}"));
     let mut filter = options.filter.as_deref().map(Filter::parse).transpose().map_err(invalid)?;
     let from: Option<K> = match options.next_token.as_str() {
         "" => None,

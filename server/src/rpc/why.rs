@@ -27,7 +27,9 @@ pub(super) fn why(state: &State, message: &JobWhy) -> Result<Found<Option<WhyRep
     }
     let summary = match (&groups, job.stop) {
         (_, true) => "It was stopped.".to_owned(),
-        (groups, _) if groups.is_empty() && job.is_periodic() => "It is launched by its schedule; its instances are jobs of their own.".to_owned(),
+        (groups, _) if groups.is_empty() && job.is_periodic() => {
+            "It is launched by its schedule; its instances are jobs of their own.".to_owned()
+        }
         (groups, _) if groups.is_empty() && job.is_parameterized() => "It waits to be dispatched.".to_owned(),
         (groups, _) if groups.is_empty() => match job.status {
             JobStatus::Running => "Everything that it asks for is running.".to_owned(),
@@ -82,7 +84,9 @@ fn waiting(state: &State, key: &JobKey, group: &TaskGroup) -> Option<u32> {
 fn last_event(allocation: &Allocation) -> String {
     let events = allocation.task_states.iter().flat_map(|(task, state)| state.events.last().map(|event| (task, event)));
     match events.max_by_key(|(_, event)| event.time) {
-        Some((task, event)) if !event.display_message.is_empty() => format!(", task {task:?}: {}", event.display_message.trim_end_matches('.')),
+        Some((task, event)) if !event.display_message.is_empty() => {
+            format!(", task {task:?}: {}", event.display_message.trim_end_matches('.'))
+        }
         Some((task, event)) => format!(", task {task:?}: {}", event.kind),
         None => String::new(),
     }

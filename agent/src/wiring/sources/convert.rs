@@ -63,7 +63,11 @@ fn health_service(instance: Instance) -> data::HealthService {
         node_meta: node.meta,
         service_meta: service.meta,
         address,
-        service_tagged_addresses: service.tagged_addresses.into_iter().map(|(name, tagged)| (name, (tagged.address, tagged.port))).collect(),
+        service_tagged_addresses: service
+            .tagged_addresses
+            .into_iter()
+            .map(|(name, tagged)| (name, (tagged.address, tagged.port)))
+            .collect(),
         id: service.id,
         name: service.service,
         tags,
@@ -174,7 +178,11 @@ pub(super) fn certificate(issued: &Certificate) -> data::Certificate {
 }
 
 /// Those with the tag; of them the chosen few.
-pub(super) fn nomad_service(found: &[Arc<ServiceRegistration>], tag: Option<&str>, choose: Option<&(u32, String)>) -> Vec<data::NomadService> {
+pub(super) fn nomad_service(
+    found: &[Arc<ServiceRegistration>],
+    tag: Option<&str>,
+    choose: Option<&(u32, String)>,
+) -> Vec<data::NomadService> {
     let mut wanted: Vec<&Arc<ServiceRegistration>> =
         found.iter().filter(|row| tag.is_none_or(|tag| row.tags.iter().any(|own| own == tag))).collect();
     if let Some((count, key)) = choose {

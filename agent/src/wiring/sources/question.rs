@@ -133,11 +133,15 @@ impl Asker {
             }),
             Dependency::Nodes { scope } => Box::new(move |query| {
                 let (catalogue, query) = (self.cluster.catalogue(&self.access), scoped(query, &scope));
-                Box::pin(async move { Ok(catalogue.nodes(&query).await?.map(|nodes| Data::Nodes(nodes.into_iter().map(convert::node).collect()))) })
+                Box::pin(async move {
+                    Ok(catalogue.nodes(&query).await?.map(|nodes| Data::Nodes(nodes.into_iter().map(convert::node).collect())))
+                })
             }),
             Dependency::Node { name, scope } => Box::new(move |query| {
                 let (catalogue, name, query) = (self.cluster.catalogue(&self.access), name.clone(), scoped(query, &scope));
-                Box::pin(async move { Ok(catalogue.node(name.as_deref(), &query).await?.map(|node| Data::Node(node.map(convert::node_detail)))) })
+                Box::pin(async move {
+                    Ok(catalogue.node(name.as_deref(), &query).await?.map(|node| Data::Node(node.map(convert::node_detail))))
+                })
             }),
             Dependency::CaRoots => Box::new(move |query| {
                 let catalogue = self.cluster.catalogue(&self.access);

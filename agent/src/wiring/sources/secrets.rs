@@ -121,7 +121,9 @@ impl Watcher {
             }
             match vault.secrets().renew(&secret.lease_id, secret.lease.duration).await {
                 // A lease that is extended less and less has reached its end: another secret is due.
-                Ok(extended) if extended.duration > lease::SHORTEST && extended.duration * 2 > secret.lease.duration => secret.lease = extended,
+                Ok(extended) if extended.duration > lease::SHORTEST && extended.duration * 2 > secret.lease.duration => {
+                    secret.lease = extended
+                }
                 Ok(_) => return,
                 Err(error) => {
                     self.note(&error);

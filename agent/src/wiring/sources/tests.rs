@@ -1,4 +1,8 @@
-use std::{collections::BTreeMap, path::PathBuf, sync::atomic::{AtomicUsize, Ordering}};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use drover_client::servers::Reply;
 use drover_integrations::embedded::Embedded;
@@ -8,7 +12,9 @@ use drover_model::{
     kv::{KvEntry, SecretVersion},
     rpc::{
         Error, Read, ReadMeta,
-        node::{CertificateIssue, IssuedCertificate, KvGet, KvList, NodeAuth, ServiceInstances, ServiceName, ServiceNames, WorkloadSecretGet},
+        node::{
+            CertificateIssue, IssuedCertificate, KvGet, KvList, NodeAuth, ServiceInstances, ServiceName, ServiceNames, WorkloadSecretGet,
+        },
     },
     secret::SecretText,
     service::ServiceRegistration,
@@ -132,7 +138,9 @@ async fn what_cannot_be_had_is_said_and_the_last_value_stays() {
     let error = seen.wait_for(|seen| seen.error.is_some()).await.unwrap().error.clone().unwrap();
     assert!(error.is_final && error.text.contains("no Vault named \"default\""), "{error}");
     let mut file = source.subscribe(&Dependency::File { path: "in.txt".to_owned() });
-    assert!(matches!(file.wait_for(|seen| seen.data.is_some()).await.unwrap().data.as_deref(), Some(Data::File(bytes)) if bytes == b"hello"));
+    assert!(
+        matches!(file.wait_for(|seen| seen.data.is_some()).await.unwrap().data.as_deref(), Some(Data::File(bytes)) if bytes == b"hello")
+    );
     for path in ["../in.txt", "/etc/passwd", "none.txt"] {
         let mut outside = source.subscribe(&Dependency::File { path: path.to_owned() });
         let error = outside.wait_for(|seen| seen.error.is_some()).await.unwrap().error.clone().unwrap();
