@@ -73,7 +73,7 @@ pub(super) async fn drain(desk: Desk<'_>, message: NodeDrain) -> Result<NodeChan
     let known = node(&state, message.id)?;
     let now = desk.runtime.clock.now();
     let strategy = message.drain.map(|asked| {
-        let started_at = known.drain.as_ref().map_or(now.into(), |drain| drain.started_at);
+        let started_at = known.drain.as_ref().map_or_else(|| now.into(), |drain| drain.started_at);
         let force_deadline = if asked.deadline.is_zero() { Default::default() } else { now.plus(asked.deadline).into() };
         let DrainRequest { deadline, force, ignore_system_jobs } = asked;
         DrainStrategy { deadline, force, ignore_system_jobs, force_deadline, started_at }
@@ -86,7 +86,7 @@ pub(super) async fn drain(desk: Desk<'_>, message: NodeDrain) -> Result<NodeChan
     let was_draining = known.drain.is_some();
     let before = known.last_drain.clone().filter(|_| was_draining);
     let last_drain = (strategy.is_some() || was_draining).then(|| LastDrain {
-        started_at: before.as_ref().map_or(now.into(), |before| before.started_at),
+        started_at: before.as_ref().map_or_else(|| now.into(), |before| before.started_at),
         updated_at: now.into(),
         status: status.to_owned(),
         accessor_id: String::new(),

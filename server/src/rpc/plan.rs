@@ -48,7 +48,7 @@ pub(super) fn plan(desk: Desk<'_>, message: JobPlan) -> Result<JobPlanned, Error
     let inputs = Inputs { now, seed: desk.runtime.random.number() };
     let mut reply = JobPlanned {
         job_modify_index: current.as_ref().map_or(0, |job| job.job_modify_index),
-        index: current.as_ref().map_or(snapshot.index(), |job| job.job_modify_index),
+        index: current.as_ref().map_or_else(|| snapshot.index(), |job| job.job_modify_index),
         warnings: warnings_text(&warnings),
         next_periodic_launch: next_launch(&planned, now),
         ..JobPlanned::default()

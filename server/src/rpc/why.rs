@@ -74,7 +74,7 @@ fn waiting(state: &State, key: &JobKey, group: &TaskGroup) -> Option<u32> {
     let told = state.blocked_evaluations_of_job(key).find_map(|blocked| {
         let before = blocked.previous_eval.and_then(|id| state.evaluation(id));
         let is_about = |evaluation: &Arc<Evaluation>| evaluation.failed_tg_allocs.contains_key(&group.name);
-        let evaluation = Some(blocked).filter(|row| is_about(row)).or(before.filter(|row| is_about(row)))?;
+        let evaluation = Some(blocked).filter(|row| is_about(row)).or_else(|| before.filter(|row| is_about(row)))?;
         evaluation.queued_allocations.get(&group.name).copied().or(Some(1))
     });
     told.filter(|count| *count > 0)
