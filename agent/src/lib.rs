@@ -17,6 +17,7 @@ mod agent;
 pub mod config;
 pub mod http;
 mod logging;
+mod rendezvous;
 mod run;
 mod wiring;
 

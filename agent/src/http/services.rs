@@ -9,7 +9,6 @@ use drover_model::{
         node::{ServiceInstances, ServiceNames},
         service::ServiceDelete,
     },
-    service::ServiceRegistration,
 };
 use serde::Serialize;
 
@@ -17,6 +16,7 @@ use super::{
     call::{Call, Verb, invalid_method, unescape},
     reply::{Outcome, nowhere},
 };
+use crate::rendezvous;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -69,9 +69,7 @@ async fn instances(call: Call, name: String) -> Outcome {
     let read = call.api.backend().call(message).await?;
     call.read_reply_as(read, |mut found| {
         if let Some((count, key)) = choose {
-            // Rendezvous hashing: whoever asks with the same key gets the same instances, and one that goes moves only its own askers.
-            found.sort_by_cached_key(|instance: &std::sync::Arc<ServiceRegistration>| std::cmp::Reverse(score(&instance.id, &key)));
-            found.truncate(count);
+            rendezvous::choose(&mut found, count, &key, |instance| &instance.id);
         }
         found
     })
@@ -81,12 +79,4 @@ async fn instances(call: Call, name: String) -> Outcome {
 fn choice(text: &str) -> Result<(usize, String), Error> {
     let parsed = text.split_once('|').and_then(|(count, key)| Some((count.parse().ok()?, key.to_owned())));
     parsed.filter(|(count, _)| *count > 0).ok_or_else(|| Error::bad_request("choose must be in the form COUNT|KEY with a count above 0"))
-}
-
-/// FNV-1a: the choice must be the same on every agent.
-fn score(id: &str, key: &str) -> u64 {
-    let bytes = id.bytes().chain([0]).chain(key.bytes());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    // The last bytes hardly reach the upper bits, by which the order is decided.
-    (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

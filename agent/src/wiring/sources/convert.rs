@@ -1,6 +1,6 @@
 //! The integrations' types as the renderer knows them.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::sync::Arc;
 
 use drover_integrations::{
     Error, Secret,
@@ -13,6 +13,8 @@ use drover_model::{
     service::{CheckStatus, ServiceRegistration},
 };
 use drover_template::data;
+
+use crate::rendezvous;
 
 /// A refusal of the servers, in the words of a neighbour.
 pub(super) fn refusal(call: &str, error: &rpc::Error) -> Error {
@@ -186,9 +188,7 @@ pub(super) fn nomad_service(
     let mut wanted: Vec<&Arc<ServiceRegistration>> =
         found.iter().filter(|row| tag.is_none_or(|tag| row.tags.iter().any(|own| own == tag))).collect();
     if let Some((count, key)) = choose {
-        // Rendezvous hashing: an instance that goes moves only those who had chosen it.
-        wanted.sort_by_cached_key(|row| Reverse(score(&row.id, key)));
-        wanted.truncate(*count as usize);
+        rendezvous::choose(&mut wanted, *count as usize, key, |row| &row.id);
     }
     let service = |row: &Arc<ServiceRegistration>| {
         let mut tags = row.tags.0.clone();
@@ -206,11 +206,4 @@ pub(super) fn nomad_service(
         }
     };
     wanted.into_iter().map(service).collect()
-}
-
-/// FNV-1a, with its bits mixed: the order must be the same on every node.
-pub(crate) fn score(id: &str, key: &str) -> u64 {
-    let bytes = id.bytes().chain([0]).chain(key.bytes());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
