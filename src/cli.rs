@@ -20,7 +20,7 @@ const START: &str = "Start on a laptop:\n  drover agent -dev              a serv
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run an agent: a server, a client, or both
-    Agent(commands::agent::Args),
+    Agent(Box<commands::agent::Args>),
     /// Register, change, watch and stop jobs
     #[command(subcommand)]
     Job(commands::job::Command),

@@ -65,7 +65,7 @@ impl JobFile {
 
     fn parse(&self, source: String) -> Result<ReadJob> {
         let flags = self.flags()?;
-        let base = Path::new(&self.path).parent().unwrap_or(Path::new("")).to_path_buf();
+        let base = Path::new(&self.path).parent().unwrap_or_else(|| Path::new("")).to_path_buf();
         let files = LocalFiles { base, home: std::env::home_dir() };
         let options = ParseOptions {
             file_name: self.path.clone(),

@@ -22,8 +22,8 @@ pub use strategy::{
     DelayFunction, DisconnectStrategy, HealthCheck, MigrateStrategy, ReschedulePolicy, RestartMode, RestartPolicy, UpdateStrategy,
 };
 pub use task::{
-    Artifact, ChangeMode, ChangeScript, ConsulUse, DispatchPayload, Lifecycle, LifecycleHook, LogConfig, Task, Template, VaultUse, VolumeMount,
-    WaitConfig, WorkloadIdentity,
+    Artifact, ChangeMode, ChangeScript, ConsulUse, DispatchPayload, Lifecycle, LifecycleHook, LogConfig, Task, Template, VaultUse,
+    VolumeMount, WaitConfig, WorkloadIdentity,
 };
 
 mod constraint;

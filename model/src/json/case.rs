@@ -32,7 +32,12 @@ impl<'de> Deserializer<'de> for AnyCase {
         }
     }
 
-    fn deserialize_struct<V: Visitor<'de>>(self, name: &'static str, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         match self.0 {
             Value::Object(entries) => visitor.visit_map(Entries::new(entries, fields)),
             other => other.deserialize_struct(name, fields, visitor),
@@ -168,7 +173,8 @@ mod tests {
 
     #[test]
     fn keys_match_whatever_their_case_and_free_maps_keep_theirs() {
-        let read: Outer = from_slice(br#"{"COUNT": 2, "inner": {"count": 3}, "items": [{"cOUNT": 4}], "FREE": {"aB": 1}, "other": 9}"#).unwrap();
+        let read: Outer =
+            from_slice(br#"{"COUNT": 2, "inner": {"count": 3}, "items": [{"cOUNT": 4}], "FREE": {"aB": 1}, "other": 9}"#).unwrap();
         assert_eq!((read.count, read.inner.unwrap().count, read.items[0].count), (2, 3, 4));
         assert_eq!(read.free["aB"], 1);
     }
