@@ -37,7 +37,7 @@ impl Shop {
         let found: Vec<Value> = self.plain.get(url).send().await?.error_for_status()?.json().await?;
         let instance = |entry: &Value| {
             let (service, node) = if entry["Service"].is_object() { (&entry["Service"], &entry["Node"]) } else { (entry, entry) };
-            let host = service["Address"].as_str().filter(|host| !host.is_empty()).or(node["Address"].as_str()).unwrap_or_default();
+            let host = service["Address"].as_str().filter(|host| !host.is_empty()).or_else(|| node["Address"].as_str()).unwrap_or_default();
             Instance {
                 address: format!("{host}:{}", service["Port"]),
                 tags: service["Tags"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),

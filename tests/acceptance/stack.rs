@@ -5,12 +5,13 @@ use std::{
     future::Future,
     path::{Path, PathBuf},
     process::Command,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use drover_api::{Client, Options};
 use drover_model::{deployment::Deployment, ids::DeploymentId};
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use crate::{
     consul::Consul,
