@@ -2,7 +2,7 @@
 //!
 //! A route unpacks a request into a message of `drover_model::rpc`, makes one call, and packs the answer. Who answers is the [`backend::Backend`]'s matter.
 //! What goes wrong is one plain line with a status; malformed requests get a 4xx, and even a panic costs only the request that met it.
-//! Start at [`route::route`].
+//! Start at `route`.
 
 pub use api::{Api, LocalClient};
 pub use serve::{HttpLimits, serve};

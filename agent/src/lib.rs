@@ -5,7 +5,7 @@
 //!
 //! What it must not know: how anything is scheduled.
 //!
-//! Where to start: [`run`] is the whole life of an agent as a command, [`Agent::start`] the same for tests and for those who embed it.
+//! Where to start: [`run()`] is the whole life of an agent as a command, [`Agent::start`] the same for tests and for those who embed it.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
