@@ -42,7 +42,7 @@ clippy:
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 
 doc:
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items --quiet
 
 unit: ## Unit, property and simulation tests, and the checks of the house's own rules
 	cargo test --workspace --quiet

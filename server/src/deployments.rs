@@ -1,6 +1,6 @@
 //! Looks after roll-outs: goes on when allocations are healthy, promotes, fails, reverts.
 //!
-//! What to do about one deployment is [`decide`], a function of the state and the time. The [`Watcher`] asks it whenever a deployment changed and when a
+//! What to do about one deployment is [`decide()`], a function of the state and the time. The [`Watcher`] asks it whenever a deployment changed and when a
 //! deadline passes; between these it sleeps.
 
 use std::{
