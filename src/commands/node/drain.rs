@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::{
     context::{Reach, block_on},
@@ -70,24 +70,8 @@ impl Args {
 
 /// `1h30m`, `90s`.
 pub(crate) fn duration(text: &str) -> Result<Duration> {
-    let mut total = Duration::ZERO;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).with_context(|| format!("{text:?} has no unit; write 30m"))?;
-        let (number, tail) = rest.split_at(digits);
-        let unit_end = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
-        let (unit, tail) = tail.split_at(unit_end);
-        let number: u64 = number.parse().with_context(|| format!("{text:?} is not a duration"))?;
-        total += match unit {
-            "h" => Duration::from_secs(number.saturating_mul(3600)),
-            "m" => Duration::from_secs(number.saturating_mul(60)),
-            "s" => Duration::from_secs(number),
-            "ms" => Duration::from_millis(number),
-            other => bail!("{other:?} in {text:?} is not a unit; there are h, m, s and ms"),
-        };
-        rest = tail;
-    }
-    Ok(total)
+    let nanos = drover_model::spec::parse_duration(text).map_err(anyhow::Error::msg)?;
+    Ok(Duration::from_nanos(u64::try_from(nanos).with_context(|| format!("{text:?} is below zero"))?))
 }
 
 #[cfg(test)]
