@@ -54,6 +54,9 @@ enum Command {
     /// Housekeeping of the servers
     #[command(subcommand)]
     System(commands::system::Command),
+    /// Let workloads log in at Consul and Vault
+    #[command(subcommand)]
+    Setup(commands::setup::Command),
     /// Call any path of the API
     #[command(subcommand)]
     Operator(commands::operator::Command),
@@ -100,6 +103,7 @@ impl Cli {
             Command::Ca(command) => command.run(reach),
             Command::Server(command) => command.run(reach),
             Command::System(command) => command.run(reach),
+            Command::Setup(command) => command.run(reach),
             Command::Operator(command) => command.run(reach),
             Command::Version => {
                 println!("Drover v{}", env!("CARGO_PKG_VERSION"));

@@ -13,4 +13,5 @@ pub(crate) mod operator;
 pub(crate) mod secret;
 pub(crate) mod server;
 pub(crate) mod service;
+pub(crate) mod setup;
 pub(crate) mod system;

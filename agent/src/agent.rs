@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use drover_client::{Client, ClientParts, servers::RemoteServers, servers::Servers};
-use drover_integrations::embedded::ServerCalls;
+use drover_integrations::{consul::Advertiser, embedded::ServerCalls};
 use drover_model::{
     allocation::ClientStatus,
     rpc::nodes::{DrainRequest, NodeDrain},
@@ -13,15 +13,15 @@ use drover_runtime::{
     rpc::{Hello, Role, ServeLimits},
 };
 use drover_server::Server;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::{Config, DrainOnShutdown},
     http::{Api, HttpLimits, LocalClient, backend::Backend},
     wiring::{
-        client,
-        integrations::Integrations,
+        client, discovery,
+        integrations::{Integrations, NodeParts},
         server,
         servers::{ClientDispatch, DistantServers, LocalServers},
         sources::{Neighbours, NodeSources},
@@ -30,6 +30,9 @@ use crate::{
 
 /// How often a drain at shutdown is looked at.
 const DRAIN_POLL: Duration = Duration::from_millis(250);
+
+/// The least that a question waits for a change.
+const LEAST_WAIT: Duration = Duration::from_secs(1);
 
 /// Why an agent did not start.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +61,8 @@ pub struct Agent {
     server: Option<drover_server::Running>,
     client: Option<drover_client::Handle>,
     sources: Option<NodeSources>,
+    /// In Consul.
+    advertiser: Option<Advertiser>,
     backend: Backend,
     tasks: TaskTracker,
     /// Ends HTTP and whatever else runs beside server and client.
@@ -120,6 +125,7 @@ impl Agent {
             server,
             client: None,
             sources: None,
+            advertiser: None,
             backend,
             tasks,
             stop,
@@ -132,6 +138,7 @@ impl Agent {
             agent.shutdown().await;
             return Err(error);
         }
+        agent.advertiser = discovery::consul(config).and_then(|consul| discovery::advertise(config, &consul, &base.runtime.random));
         Ok(agent)
     }
 
@@ -143,6 +150,7 @@ impl Agent {
             }
             (None, remote) => {
                 let remote = remote.unwrap_or_else(|| remote_servers(base));
+                self.look_for_servers(base, &remote);
                 let distant = Arc::new(DistantServers::new(remote, base.dispatch.clone()));
                 (Arc::clone(&distant) as Arc<dyn Servers>, distant)
             }
@@ -151,15 +159,18 @@ impl Agent {
         let http_address = config.advertise.http.clone().unwrap_or_else(|| base.http_address.to_string());
         let mut client_config = client::config(config, &base.data_dir, http_address, environment());
         let node = Client::identify(&client_config, &base.runtime)?;
-        let integrations = Integrations::new(config, &base.runtime, &node, &calls)?;
+        let parts = NodeParts { auth: &node, servers: &servers, calls: &calls };
+        let integrations = Integrations::new(config, &base.runtime, &parts)?;
         client_config.identity = Some(node);
         client_config.extra_attributes = integrations.attributes().await;
         let neighbours = Neighbours {
-            consul: integrations.consul.clone(),
+            consul: integrations.consul.iter().map(|(name, part)| (name.clone(), Arc::clone(&part.cluster))).collect(),
             vault: integrations.vault.clone(),
             calls,
             runtime: base.runtime.clone(),
             default_lease: config.client.template.vault_default_lease_duration,
+            max_stale: config.client.template.max_stale,
+            longest_wait: config.client.template.block_query_wait.max(LEAST_WAIT),
         };
         let sources = NodeSources::new(neighbours);
         let parts = ClientParts {
@@ -177,6 +188,14 @@ impl Agent {
         self.client = Some(handle);
         self.sources = Some(sources);
         Ok(())
+    }
+
+    /// A client that nobody told where the servers are finds them in Consul.
+    fn look_for_servers(&self, base: &Base, remote: &Arc<RemoteServers>) {
+        if let Some(consul) = discovery::consul(&base.config).filter(|_| discovery::searches(&base.config)) {
+            let search = discovery::find_for_client(Arc::clone(&base.config), consul, base.runtime.clone(), Arc::clone(remote));
+            self.tasks.spawn(self.stop.child_token().run_until_cancelled_owned(search));
+        }
     }
 
     /// Where HTTP really listens.
@@ -231,7 +250,10 @@ impl Agent {
 
     /// Stops in the order that lets each part finish what it needs the others for.
     pub async fn shutdown(self) {
-        let Self { server, client, sources, tasks, stop, temporary, .. } = self;
+        let Self { server, client, sources, advertiser, tasks, stop, temporary, .. } = self;
+        if let Some(advertiser) = advertiser {
+            advertiser.withdraw().await;
+        }
         if let Some(client) = client {
             client.shutdown().await;
         }
@@ -281,7 +303,14 @@ async fn start_server(base: &Base, tasks: &TaskTracker, stop: &CancellationToken
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     // A server for trying things out leaves nothing behind.
     let runtime = if config.dev { base.runtime.clone().with_disk(MemoryDisk::default()) } else { base.runtime.clone() };
-    let running = Server::start(server::config(config, &base.data_dir, threads), runtime).await?;
+    let mut settings = server::config(config, &base.data_dir, threads);
+    if let Some(consul) = discovery::consul(config).filter(|_| discovery::searches(config)) {
+        let (sender, found) = watch::channel(Vec::new());
+        settings.found = Some(found);
+        let search = discovery::find_servers(Arc::clone(config), consul, base.runtime.clone(), sender);
+        tasks.spawn(stop.child_token().run_until_cancelled_owned(search));
+    }
+    let running = Server::start(settings, runtime).await?;
     listen_for_joins(base, &running, tasks, stop).await;
     Ok(running)
 }

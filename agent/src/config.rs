@@ -58,6 +58,13 @@ impl Config {
         Ok(config)
     }
 
+    /// What the environment alone says.
+    pub fn of_environment(environment: Environment<'_>) -> Self {
+        let mut config = Self::defaults(false);
+        integrations::from_environment(&mut config, environment);
+        config
+    }
+
     /// As [`Config::load`], of one text instead of files.
     pub fn from_text(text: &str, file: &str, dev: bool) -> Result<Self, ConfigError> {
         let mut config = Self::defaults(dev);

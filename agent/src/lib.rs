@@ -19,6 +19,7 @@ pub mod http;
 mod logging;
 mod rendezvous;
 mod run;
+pub mod setup;
 mod wiring;
 
 /// The version of the API that is spoken, as nodes tell it: job files ask for it in constraints.

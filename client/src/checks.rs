@@ -8,6 +8,8 @@ use tokio::net::TcpStream;
 
 use crate::limits;
 
+mod grpc;
+
 /// Between probes until a check first passes.
 pub(crate) const FIRST_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -28,6 +30,7 @@ pub(crate) fn is_probed(kind: &CheckKind) -> bool {
 pub(crate) struct Prober {
     verifying: OnceLock<reqwest::Client>,
     trusting: OnceLock<reqwest::Client>,
+    grpc: grpc::Clients,
 }
 
 impl Prober {
@@ -36,7 +39,10 @@ impl Prober {
             match &check.kind {
                 CheckKind::Http { .. } => self.http(&check.kind, check.timeout).await,
                 CheckKind::Tcp { address } => tcp(address).await,
-                CheckKind::Grpc { .. } => Err("checks of type grpc need a Consul".to_owned()),
+                CheckKind::Grpc { address, service, tls, tls_server_name, tls_skip_verify } => {
+                    let question = grpc::Question { address, service, tls: *tls, tls_server_name, tls_skip_verify: *tls_skip_verify };
+                    self.grpc.probe(&question, check.timeout).await
+                }
                 CheckKind::Reported { .. } => Err("nobody has reported yet".to_owned()),
             }
         };

@@ -101,7 +101,7 @@ impl Client {
             NativeRegistry::new(provider, config.datacenter.clone(), servers, auth.clone(), random, shutdown.child_token())
         };
         let (own, embedded) = (native(Provider::Nomad), native(Provider::Consul));
-        let consul = parts.consul.iter().filter_map(|(name, cluster)| Some((name.clone(), cluster.registry()?))).collect();
+        let consul = parts.consul.iter().filter_map(|(name, part)| Some((name.clone(), part.cluster.registry()?))).collect();
         let registries = Registries::new(consul, Arc::new(Native(Arc::clone(&own))), Arc::new(Native(Arc::clone(&embedded))));
         let drivers = parts.drivers.iter().map(|driver| (driver.name().to_owned(), Arc::clone(driver))).collect();
         let destroys = Semaphore::new(2);

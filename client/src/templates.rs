@@ -8,7 +8,7 @@ use drover_model::{
     secret::SecretText,
 };
 use drover_template::Source;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Opens a data source for a task. Distinct dependencies of all tasks share their watchers behind it.
 pub trait Sources: Send + Sync + fmt::Debug {
@@ -34,6 +34,9 @@ pub struct TaskContext {
     pub consul: ConsulUse,
     /// The newest Consul token; empty when there is none.
     pub consul_token: watch::Receiver<SecretText>,
+    /// To tell when either token was refused: whoever keeps it looks whether it is still good.
+    pub vault_doubt: Arc<Notify>,
+    pub consul_doubt: Arc<Notify>,
     /// The task's own identity to the servers.
     pub identity: watch::Receiver<SecretText>,
 }

@@ -88,6 +88,15 @@ pub fn from_file(bytes: &[u8]) -> Option<Certificate> {
     })
 }
 
+impl Certificate {
+    /// All of it in one text, which [`from_file`] reads back.
+    pub fn to_file(&self) -> SecretText {
+        let chain = if self.ca_chain_pem.is_empty() { std::slice::from_ref(&self.issuing_ca_pem) } else { &self.ca_chain_pem };
+        let parts = [self.private_key_pem.expose(), &self.certificate_pem].into_iter().chain(chain.iter().map(String::as_str));
+        parts.collect::<String>().into()
+    }
+}
+
 /// When the first certificate of a PEM text holds.
 pub fn validity(pem: &[u8]) -> Option<Validity> {
     let (block, _) = Pem::read(std::io::Cursor::new(pem)).ok()?;

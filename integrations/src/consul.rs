@@ -13,9 +13,11 @@ use crate::{
     http::{self, Call, Endpoint, Reply, Tls, encode},
 };
 
+pub use advertise::{Advertiser, Part};
 pub use login::LoginMethods;
-pub use sync::ServiceSync;
+pub use sync::{ServiceLogins, ServiceSync};
 
+mod advertise;
 mod agent;
 mod catalogue;
 mod kv;
@@ -51,6 +53,7 @@ pub struct Consul {
     token: SecretText,
     auth: SecretText,
     namespace: Option<String>,
+    partition: Option<String>,
     login: LoginMethods,
     registry: Option<Arc<ServiceSync>>,
 }
@@ -71,14 +74,16 @@ impl Consul {
             token: config.token,
             auth: config.auth,
             namespace: config.namespace.filter(|name| !name.is_empty()),
+            partition: None,
             login: config.login,
             registry: None,
         })
     }
 
     /// Also registers the services of the allocations of `node`. The tasks that do so end when the last clone of the result is dropped.
-    pub fn registering(mut self, node: NodeId, random: Arc<dyn Random>) -> Self {
-        self.registry = Some(Arc::new(ServiceSync::start(self.clone(), node, random)));
+    /// `logins` says how services get tokens of their own; none: all are registered with the agent's.
+    pub fn registering(mut self, node: NodeId, random: Arc<dyn Random>, logins: Option<ServiceLogins>) -> Self {
+        self.registry = Some(Arc::new(ServiceSync::start(self.clone(), node, random, logins)));
         self
     }
 
@@ -90,6 +95,9 @@ impl Consul {
         }
         if access.namespace.as_ref().is_some_and(|name| !name.is_empty()) {
             other.namespace.clone_from(&access.namespace);
+        }
+        if access.partition.as_ref().is_some_and(|name| !name.is_empty()) {
+            other.partition.clone_from(&access.partition);
         }
         other
     }
@@ -119,14 +127,32 @@ impl Consul {
     }
 
     /// Makes a call that must succeed and reads its answer.
-    async fn get<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
         let reply = self.call(call).await?;
         self.endpoint.parse("the question", &reply.body)
     }
 
-    async fn call(&self, call: Call) -> Result<Reply> {
-        let call = self.authorized(call).query_option("ns", self.namespace.as_deref());
+    pub(crate) async fn call(&self, call: Call) -> Result<Reply> {
+        let call = self.authorized(call).query_option("ns", self.namespace.as_deref()).query_option("partition", self.partition.as_deref());
         self.endpoint.expect(call, refusal).await
+    }
+
+    /// The same Consul, asked by whoever has this token. An empty one is the agent's own.
+    fn holding(&self, token: &SecretText) -> Self {
+        let mut other = self.clone();
+        if !token.is_empty() {
+            other.token = token.clone();
+        }
+        other
+    }
+
+    /// The same Consul, asked in a namespace; an empty one is the cluster's.
+    fn within(&self, namespace: &str) -> Self {
+        let mut other = self.clone();
+        if !namespace.is_empty() {
+            other.namespace = Some(namespace.to_owned());
+        }
+        other
     }
 
     async fn put(&self, path: String, body: &serde_json::Value) -> Result<()> {
@@ -141,31 +167,13 @@ impl Consul {
         parameters: &[(&str, &str)],
         missing: Option<T>,
     ) -> Result<Answer<T>> {
-        let scope = &query.scope;
-        let mut call = self.authorized(Call::get(path));
-        for (name, value) in parameters {
-            call = call.query(name, *value);
-        }
-        let namespace = scope.namespace.as_deref().or(self.namespace.as_deref());
-        for (name, value) in [
-            ("dc", scope.datacenter.as_deref()),
-            ("ns", namespace),
-            ("partition", scope.partition.as_deref()),
-            ("peer", scope.peer.as_deref()),
-            ("sg", scope.sameness_group.as_deref()),
-            ("near", scope.near.as_deref()),
-        ] {
-            call = call.query_option(name, value);
-        }
-        if query.stale {
-            call = call.query("stale", "");
-        }
-        if query.index > 0 {
-            let wait = query.wait.min(Query::LONGEST_WAIT);
-            call = call.query("index", query.index.to_string()).query("wait", duration_text(wait)).timeout(wait + wait / 16 + WAIT_MARGIN);
-        }
         let shown = format!("GET {path}");
-        let reply = self.endpoint.send(call).await?;
+        let stale = !query.max_stale.is_zero();
+        let mut reply = self.endpoint.send(self.question(path, query, parameters, stale)).await?;
+        if stale && age(&reply) > query.max_stale {
+            // Whoever answered has been cut off for too long.
+            reply = self.endpoint.send(self.question(path, query, parameters, false)).await?;
+        }
         let index = reply.header("x-consul-index").and_then(|text| text.parse().ok()).unwrap_or(0);
         match missing {
             Some(data) if reply.status == 404 => Ok(Answer { index, data }),
@@ -173,6 +181,38 @@ impl Consul {
             _ => Ok(Answer { index, data: self.endpoint.parse(&shown, &reply.body)? }),
         }
     }
+
+    fn question(&self, path: &str, query: &Query, parameters: &[(&str, &str)], stale: bool) -> Call {
+        let scope = &query.scope;
+        let mut call = self.authorized(Call::get(path));
+        for (name, value) in parameters {
+            call = call.query(name, *value);
+        }
+        for (name, value) in [
+            ("dc", scope.datacenter.as_deref()),
+            ("ns", scope.namespace.as_deref().or(self.namespace.as_deref())),
+            ("partition", scope.partition.as_deref().or(self.partition.as_deref())),
+            ("peer", scope.peer.as_deref()),
+            ("sg", scope.sameness_group.as_deref()),
+            ("near", scope.near.as_deref()),
+        ] {
+            call = call.query_option(name, value);
+        }
+        if stale {
+            call = call.query("stale", "");
+        }
+        if query.index > 0 {
+            let wait = query.wait.min(Query::LONGEST_WAIT);
+            call = call.query("index", query.index.to_string()).query("wait", duration_text(wait)).timeout(wait + wait / 16 + WAIT_MARGIN);
+        }
+        call
+    }
+}
+
+/// How long ago whoever answered last heard of its leader.
+fn age(reply: &Reply) -> Duration {
+    let milliseconds = reply.header("x-consul-lastcontact").and_then(|text| text.parse().ok()).unwrap_or(0);
+    Duration::from_millis(milliseconds)
 }
 
 impl ConsulCluster for Consul {

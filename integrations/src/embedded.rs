@@ -9,7 +9,7 @@ use drover_model::{
         self, Read, ReadMeta, ReadOptions,
         node::{
             CertificateIssue, IssuedCertificate, KvGet, KvList, NodeAuth, ServiceInstances, ServiceName, ServiceNames, WorkloadAuth,
-            WorkloadSecretGet,
+            WorkloadSecretGet, WorkloadSecretList,
         },
     },
     service::ServiceRegistration,
@@ -32,6 +32,7 @@ pub trait ServerCalls: Send + Sync + fmt::Debug {
     fn service_instances(&self, request: ServiceInstances) -> Reply<'_, Read<Vec<Arc<ServiceRegistration>>>>;
     fn service_names(&self, request: ServiceNames) -> Reply<'_, Read<Vec<ServiceName>>>;
     fn secret_get(&self, request: WorkloadSecretGet) -> Reply<'_, Read<Option<SecretVersion>>>;
+    fn secret_list(&self, request: WorkloadSecretList) -> Reply<'_, Read<Vec<String>>>;
     fn certificate_issue(&self, request: CertificateIssue) -> Reply<'_, IssuedCertificate>;
 }
 
@@ -110,7 +111,7 @@ impl VaultCluster for Embedded {
 /// A question to the servers, as they are asked.
 fn options(query: &Query) -> ReadOptions {
     let max_wait = (query.index > 0).then(|| query.wait.min(Query::LONGEST_WAIT));
-    ReadOptions { min_index: query.index, max_wait, stale: query.stale, ..ReadOptions::default() }
+    ReadOptions { min_index: query.index, max_wait, stale: !query.max_stale.is_zero(), ..ReadOptions::default() }
 }
 
 /// Makes a call with a time limit that fits its question.

@@ -22,6 +22,13 @@ pub fn renew_after(lease: Duration, random: &dyn Random) -> Duration {
     most.saturating_sub(random.jitter(lease / 10)).max(SHORTEST.min(lease))
 }
 
+/// When to renew a lease for the first time: somewhere between one and two thirds of it, so that leases which were taken in the same moment (all tasks of a
+/// node that starts) have parted before they come back.
+pub fn first_renew_after(lease: Duration, random: &dyn Random) -> Duration {
+    let most = lease * 2 / 3;
+    most.saturating_sub(random.jitter(lease / 3)).max(SHORTEST.min(lease))
+}
+
 /// When to read a secret again. One that cannot be renewed is read again late in its life (85 to 95 %), so that what replaces it comes before it ends.
 pub fn read_again_after(secret: &Secret, default: Duration, random: &dyn Random) -> Duration {
     let lease = secret.lease;
@@ -51,11 +58,13 @@ pub async fn keep_alive(tokens: Arc<dyn Tokens>, token: SecretText, mut lease: L
     if lease.duration.is_zero() {
         std::future::pending::<()>().await;
     }
+    let mut is_first = true;
     loop {
         if !lease.renewable {
             return wait_for_end(lease.duration, &*random).await;
         }
-        let pause = renew_after(lease.duration, &*random);
+        let is_first = std::mem::take(&mut is_first);
+        let pause = if is_first { first_renew_after(lease.duration, &*random) } else { renew_after(lease.duration, &*random) };
         tokio::time::sleep(pause).await;
         let left = lease.duration.saturating_sub(pause);
         match renew_until(&*tokens, &token, left, &*random).await {

@@ -33,6 +33,7 @@ pub mod lease;
 pub mod query;
 pub mod registry;
 pub mod secrets;
+pub mod setup;
 pub mod tokens;
 pub mod vault;
 
@@ -48,6 +49,8 @@ pub struct Access {
     pub token: Option<watch::Receiver<SecretText>>,
     /// The namespace inside Consul or Vault; none: the cluster's.
     pub namespace: Option<String>,
+    /// The admin partition inside Consul; none: the agent's.
+    pub partition: Option<String>,
 }
 
 impl Access {

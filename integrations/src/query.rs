@@ -21,8 +21,9 @@ pub struct Query {
     pub index: u64,
     /// How long to wait for that before the same answer comes again.
     pub wait: Duration,
-    /// Any server may answer, however old its state.
-    pub stale: bool,
+    /// Any server may answer whose state is at most this old: readers spread over all servers of the peer, and are answered while it has no leader. Zero:
+    /// only the leader may.
+    pub max_stale: Duration,
     pub scope: Scope,
 }
 
@@ -32,7 +33,7 @@ impl Query {
 
     /// Answers at once.
     pub fn now() -> Self {
-        Self { index: 0, wait: Self::LONGEST_WAIT, stale: false, scope: Scope::default() }
+        Self { index: 0, wait: Self::LONGEST_WAIT, max_stale: Duration::ZERO, scope: Scope::default() }
     }
 
     /// Answers when something is newer than `index`.
@@ -44,8 +45,8 @@ impl Query {
         Self { scope, ..self }
     }
 
-    pub fn stale(self) -> Self {
-        Self { stale: true, ..self }
+    pub fn stale(self, at_most: Duration) -> Self {
+        Self { max_stale: at_most, ..self }
     }
 }
 

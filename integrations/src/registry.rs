@@ -4,11 +4,14 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use drover_model::{
     ids::{AllocId, Name},
+    secret::SecretText,
     service::CheckStatus,
 };
 use futures::future::BoxFuture;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
+
+use crate::Result;
 
 /// Keeps the catalogue as declared: [`ServiceRegistry::set`] says what an allocation offers, and the registry sees to it, however often the catalogue is
 /// away or loses it. All methods return at once, except where they return a future.
@@ -63,6 +66,26 @@ pub struct Service {
     pub enable_tag_override: bool,
     pub kind: String,
     pub checks: Vec<Check>,
+    /// What to log in with, where a service needs a token of its own to be registered.
+    pub identity: ServiceIdentity,
+}
+
+/// A workload identity of a service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceIdentity {
+    /// The identity's name; empty: the job names none, and the catalogue's own settings say whether there is one.
+    pub name: String,
+    /// The service's name as the job has it.
+    pub service: String,
+    /// The task that the service belongs to; empty: the group.
+    pub task: String,
+    pub audience: Vec<String>,
+    pub ttl: Duration,
+}
+
+/// Has identities of services signed.
+pub trait ServiceSigner: Send + Sync + fmt::Debug {
+    fn sign<'a>(&'a self, allocation: AllocId, identity: &'a ServiceIdentity) -> BoxFuture<'a, Result<SecretText>>;
 }
 
 /// A check of a service, resolved.

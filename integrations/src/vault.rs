@@ -117,9 +117,13 @@ impl Vault {
     }
 
     /// Makes a call that must succeed. `shown` stands in errors.
-    async fn call(&self, call: Call, shown: &str) -> Result<Reply> {
+    pub(crate) async fn call(&self, call: Call, shown: &str) -> Result<Reply> {
         let reply = self.send(call).await?;
         if reply.is_success() { Ok(reply) } else { Err(self.endpoint.refused(shown, &reply, answer::refusal)) }
+    }
+
+    pub(crate) fn parse<T: serde::de::DeserializeOwned>(&self, shown: &str, body: &[u8]) -> Result<T> {
+        self.endpoint.parse(shown, body)
     }
 
     fn unsupported(&self, what: &str) -> Error {

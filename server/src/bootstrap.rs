@@ -48,7 +48,7 @@ pub(crate) async fn run(server: Arc<Server>, stop: CancellationToken) {
     }
     let mut known = BTreeMap::from([(server.consensus().id(), server.address().to_owned())]);
     while server.consensus().peers().is_empty() {
-        for address in &server.config().join {
+        for address in &server.config().others() {
             match ask(&server, address).await {
                 Ok(found) if found.expect as usize == expect => drop(known.insert(found.id, found.address)),
                 Ok(found) => warn!(address, expects = found.expect, expect, "another server expects another number of servers"),

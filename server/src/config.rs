@@ -2,11 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use tokio::sync::watch;
+
 use crate::{embedded::StoresConfig, identity::Algorithm, state::SchedulerConfig};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ServerConfig {
     pub region: String,
     pub datacenter: String,
@@ -22,6 +24,8 @@ pub struct ServerConfig {
     pub bootstrap_expect: u32,
     /// RPC addresses of other servers.
     pub join: Vec<String>,
+    /// Further ones, as whoever looks for servers elsewhere finds them.
+    pub found: Option<watch::Receiver<Vec<String>>>,
     pub heartbeat: HeartbeatConfig,
     pub gc: GcConfig,
     /// How many evaluations are computed side by side.
@@ -35,6 +39,14 @@ pub struct ServerConfig {
     pub stores: StoresConfig,
 }
 
+impl ServerConfig {
+    /// All servers that are known of so far, to join them.
+    pub fn others(&self) -> Vec<String> {
+        let found = self.found.as_ref().map(|found| found.borrow().clone()).unwrap_or_default();
+        self.join.iter().cloned().chain(found).collect()
+    }
+}
+
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
@@ -46,6 +58,7 @@ impl Default for ServerConfig {
             rpc_advertise: None,
             bootstrap_expect: 1,
             join: Vec::new(),
+            found: None,
             heartbeat: HeartbeatConfig::default(),
             gc: GcConfig::default(),
             schedulers: 2,

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod consul;
+mod outage;
 mod processes;
 mod shop;
 mod stack;
@@ -47,6 +48,24 @@ async fn with_real_consul_and_vault() {
                 println!("uses {}", vault.display());
                 story::play(Stack::start(Neighbours::Vault(vault)).await).await;
             }
+            None => println!("skipped: neither bao nor vault is on PATH"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_consul_and_rustyvault_are_away() {
+    if wanted() {
+        let rvault = processes::find("rvault").expect("no rvault on PATH: `make peers` installs it");
+        outage::play(&rvault, false).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_consul_and_vault_are_away() {
+    if wanted() {
+        match processes::find("bao").or_else(|| processes::find("vault")) {
+            Some(vault) => outage::play(&vault, true).await,
             None => println!("skipped: neither bao nor vault is on PATH"),
         }
     }

@@ -36,7 +36,8 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) fn start(name: &'static str, folder: &Path, mut command: Command) -> Self {
         let log = folder.join(format!("{name}.log"));
-        let file = File::create(&log).unwrap();
+        // One that is started again goes on where it was.
+        let file = File::options().create(true).append(true).open(&log).unwrap();
         command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file).current_dir(folder);
         for inherited in ["AWS_CA_BUNDLE", "NOMAD_TOKEN", "VAULT_TOKEN", "CONSUL_HTTP_TOKEN", "CONSUL_HTTP_ADDR", "VAULT_ADDR"] {
             command.env_remove(inherited);
@@ -46,6 +47,12 @@ impl Process {
         Self { name, child, log }
     }
 
+    /// Ends it without a word, as a crash does.
+    pub(crate) fn crash(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
@@ -53,6 +60,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let end = Instant::now() + END_LIMIT;
         while Instant::now() < end {

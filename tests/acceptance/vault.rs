@@ -1,6 +1,10 @@
 //! A real Vault-compatible server on loopback: RustyVault, OpenBao or Vault.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::{Value, json};
 
@@ -14,31 +18,79 @@ pub(crate) struct Vault {
     pub(crate) address: String,
     pub(crate) token: String,
     pub(crate) ca: String,
-    _process: Process,
+    program: PathBuf,
+    folder: PathBuf,
+    unseal_key: String,
+    process: Option<Process>,
     http: reqwest::Client,
 }
 
 impl Vault {
     /// RustyVault has to be initialised and unsealed, and keeps its state on disk.
     pub(crate) async fn start_rusty(program: &Path, folder: &Path) -> Self {
+        let mut vault = Self::start_on_disk(program, folder, &format!("log_level = \"warn\"\nwork_dir = {folder:?}\n"), true).await;
+        vault.prepare("sys/mounts/pki/").await;
+        vault
+    }
+
+    /// A real OpenBao or Vault that keeps its state on disk, and is sealed whenever it starts.
+    pub(crate) async fn start_sealed(program: &Path, folder: &Path) -> Self {
+        let mut vault = Self::start_on_disk(program, folder, "disable_mlock = true\n", false).await;
+        vault.call("POST", "sys/mounts/secret", json!({ "type": "kv", "options": { "version": "2" } })).await.expect("key-value mount");
+        vault.prepare("sys/mounts/pki").await;
+        vault
+    }
+
+    async fn start_on_disk(program: &Path, folder: &Path, settings: &str, is_rusty: bool) -> Self {
         let [port, _] = free_ports();
         let address = format!("http://127.0.0.1:{port}");
         let data = folder.join("vault");
         fs::create_dir_all(&data).unwrap();
-        let config = folder.join("vault.hcl");
+        let disable = if is_rusty { "\"true\"" } else { "true" };
         let text = format!(
-            "storage \"file\" {{\n  path = {data:?}\n}}\nlistener \"tcp\" {{\n  address = \"127.0.0.1:{port}\"\n  tls_disable = \"true\"\n}}\n\
-             api_addr = \"{address}\"\nlog_level = \"warn\"\nwork_dir = {folder:?}\n"
+            "storage \"file\" {{\n  path = {data:?}\n}}\nlistener \"tcp\" {{\n  address = \"127.0.0.1:{port}\"\n  tls_disable = {disable}\n}}\n\
+             api_addr = \"{address}\"\n{settings}"
         );
-        fs::write(&config, text).unwrap();
-        let mut command = Command::new(program);
-        command.args(["server", "--config"]).arg(&config);
-        let mut vault = Self::running(command, folder, address);
+        fs::write(folder.join("vault.hcl"), text).unwrap();
+        let mut vault = Self::at(program, folder, address);
+        vault.launch();
         let init = eventually("Vault's init", || vault.call("PUT", "sys/init", json!({ "secret_shares": 1, "secret_threshold": 1 }))).await;
         vault.token = init["root_token"].as_str().unwrap().to_owned();
-        vault.call("PUT", "sys/unseal", json!({ "key": init["keys"][0] })).await.expect("unseal");
-        vault.prepare("sys/mounts/pki/").await;
+        vault.unseal_key = init["keys"][0].as_str().unwrap().to_owned();
+        vault.unseal().await;
         vault
+    }
+
+    fn at(program: &Path, folder: &Path, address: String) -> Self {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let (token, ca, unseal_key) = Default::default();
+        Self { address, token, ca, program: program.to_owned(), folder: folder.to_owned(), unseal_key, process: None, http }
+    }
+
+    /// Starts (again) what keeps its state on disk.
+    pub(crate) fn launch(&mut self) {
+        let mut command = Command::new(&self.program);
+        // OpenBao and Vault read the one, RustyVault the other.
+        command.args(["server", if self.program.ends_with("rvault") { "--config" } else { "-config" }]).arg(self.folder.join("vault.hcl"));
+        command.env("HOME", &self.folder);
+        self.process = Some(Process::start("vault", &self.folder, command));
+    }
+
+    pub(crate) fn crash(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.crash();
+        }
+    }
+
+    pub(crate) async fn unseal(&self) {
+        let key = json!({ "key": self.unseal_key });
+        eventually("an unsealed Vault", || async {
+            let status = self.call("PUT", "sys/unseal", key.clone()).await?;
+            (status["sealed"] == false).then_some(())
+        })
+        .await;
+        // It takes a moment until everything is mounted.
+        eventually("Vault's mounts", || self.call("GET", "sys/mounts", Value::Null)).await;
     }
 
     pub(crate) async fn start_dev(program: &Path, folder: &Path) -> Self {
@@ -48,17 +100,12 @@ impl Vault {
             .args(["server", "-dev", "-dev-root-token-id=root"])
             .arg(format!("-dev-listen-address=127.0.0.1:{port}"))
             .env("HOME", folder);
-        let mut vault = Self::running(command, folder, format!("http://127.0.0.1:{port}"));
+        let mut vault = Self::at(program, folder, format!("http://127.0.0.1:{port}"));
+        vault.process = Some(Process::start("vault", folder, command));
         vault.token = "root".to_owned();
         eventually("Vault's health", || vault.call("GET", "sys/health", Value::Null)).await;
         vault.prepare("sys/mounts/pki").await;
         vault
-    }
-
-    fn running(command: Command, folder: &Path, address: String) -> Self {
-        let process = Process::start("vault", folder, command);
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { address, token: String::new(), ca: String::new(), _process: process, http }
     }
 
     async fn prepare(&mut self, pki_mount: &str) {
@@ -86,7 +133,7 @@ impl Vault {
     }
 
     /// None when it could not be asked, or refused.
-    async fn call(&self, method: &str, path: &str, body: Value) -> Option<Value> {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Option<Value> {
         let url = format!("{}/v1/{path}", self.address);
         let mut request = self.http.request(method.parse().unwrap(), url).header("X-Vault-Token", &self.token);
         if !body.is_null() {

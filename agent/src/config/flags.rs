@@ -107,7 +107,7 @@ impl AgentFlags {
     }
 
     fn apply_consul(&self, config: &mut Config) {
-        let consul = &mut config.consul;
+        let consul = &mut config.consul.default;
         if let Some(address) = &self.consul_address {
             consul.given = true;
             consul.embedded = false;
@@ -125,7 +125,7 @@ impl AgentFlags {
     }
 
     fn apply_vault(&self, config: &mut Config) {
-        let vault = &mut config.vault;
+        let vault = &mut config.vault.default;
         if let Some(address) = &self.vault_address {
             vault.given = true;
             vault.embedded = false;

@@ -4,14 +4,17 @@ use std::path::PathBuf;
 
 use drover_model::secret::SecretText;
 
-use super::{Config, ConfigError, ConsulSection, Environment, IdentitySection, VaultSection, section::Section, set, set_some};
+use super::{
+    Clusters, Config, ConfigError, ConsulSection, DEFAULT_CLUSTER, Environment, IdentitySection, VaultSection, section::Section, set,
+    set_some,
+};
 
-/// The cluster that is meant when a block names none.
-const DEFAULT_CLUSTER: &str = "default";
+/// The most clusters of one kind.
+const MOST_CLUSTERS: usize = 32;
 
 pub(super) fn from_environment(config: &mut Config, environment: Environment<'_>) {
     let read = |name: &str| environment(name).filter(|value| !value.is_empty());
-    let consul = &mut config.consul;
+    let consul = &mut config.consul.default;
     if let Some(address) = read("CONSUL_HTTP_ADDR") {
         consul.given = true;
         consul.address = address;
@@ -24,7 +27,7 @@ pub(super) fn from_environment(config: &mut Config, environment: Environment<'_>
     set_some(&mut consul.cert_file, read("CONSUL_CLIENT_CERT").map(PathBuf::from));
     set_some(&mut consul.key_file, read("CONSUL_CLIENT_KEY").map(PathBuf::from));
     set(&mut consul.namespace, read("CONSUL_NAMESPACE"));
-    let vault = &mut config.vault;
+    let vault = &mut config.vault.default;
     if let Some(address) = read("VAULT_ADDR") {
         vault.given = true;
         vault.address = address;
@@ -45,25 +48,37 @@ fn is_true(value: &str) -> bool {
 
 pub(super) fn apply(top: &mut Section, config: &mut Config) -> Result<(), ConfigError> {
     top.each("consul", |section| {
-        only_default("consul", section)?;
-        consul(section, &mut config.consul)
+        let name = cluster("consul", section)?;
+        consul(section, &name, &mut config.consul)
     })?;
     top.each("vault", |section| {
-        only_default("vault", section)?;
-        vault(section, &mut config.vault)
+        let name = cluster("vault", section)?;
+        vault(section, &name, &mut config.vault)
     })
 }
 
-fn only_default(block: &str, section: &mut Section) -> Result<(), ConfigError> {
-    match section.text("name")? {
-        Some(name) if name != DEFAULT_CLUSTER => Err(ConfigError::Conflict(format!(
-            "{block} {name:?}: only one {block} cluster is supported yet; name it {DEFAULT_CLUSTER:?} or remove the block"
-        ))),
-        _ => Ok(()),
+/// The name of the cluster that a block is about. It becomes part of attributes, so it is a plain word.
+fn cluster(block: &str, section: &mut Section) -> Result<String, ConfigError> {
+    let name = section.text("name")?.filter(|name| !name.is_empty()).unwrap_or_else(|| DEFAULT_CLUSTER.to_owned());
+    if name.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '-' | '_')) {
+        return Ok(name);
     }
+    Err(ConfigError::Conflict(format!("{block} {name:?}: the name of a cluster has only letters, digits, `-` and `_`")))
 }
 
-fn consul(section: &mut Section, consul: &mut ConsulSection) -> Result<(), ConfigError> {
+/// The settings of a cluster: those of earlier blocks of this name, which later ones change.
+fn entry<'a, T: Default>(block: &str, name: &str, clusters: &'a mut Clusters<T>) -> Result<&'a mut T, ConfigError> {
+    if name == DEFAULT_CLUSTER {
+        return Ok(&mut clusters.default);
+    }
+    if clusters.named.len() >= MOST_CLUSTERS && !clusters.named.contains_key(name) {
+        return Err(ConfigError::Conflict(format!("{block} {name:?}: more than {MOST_CLUSTERS} {block} clusters")));
+    }
+    Ok(clusters.named.entry(name.to_owned()).or_default())
+}
+
+fn consul(section: &mut Section, name: &str, clusters: &mut Clusters<ConsulSection>) -> Result<(), ConfigError> {
+    let consul = entry("consul", name, clusters)?;
     consul.given = true;
     if let Some(address) = section.text("address")? {
         consul.address = address;
@@ -89,25 +104,21 @@ fn consul(section: &mut Section, consul: &mut ConsulSection) -> Result<(), Confi
     set(&mut consul.task_auth_method, section.text("task_auth_method")?);
     section.each("service_identity", |block| identity(block, &mut consul.service_identity))?;
     section.each("task_identity", |block| identity(block, &mut consul.task_identity))?;
-    section.accepted(&[
-        "grpc_address",
-        "grpc_ca_file",
-        "share_ssl",
-        "checks_use_advertise",
-        "server_http_check_name",
-        "server_serf_check_name",
-        "server_rpc_check_name",
-        "client_http_check_name",
-        "server_failures_before_critical",
-        "server_failures_before_warning",
-        "client_failures_before_critical",
-        "client_failures_before_warning",
-        "allow_unauthenticated",
-    ]);
+    set(&mut consul.checks_use_advertise, section.flag("checks_use_advertise")?);
+    set(&mut consul.server_http_check_name, section.text("server_http_check_name")?);
+    set(&mut consul.server_serf_check_name, section.text("server_serf_check_name")?);
+    set(&mut consul.server_rpc_check_name, section.text("server_rpc_check_name")?);
+    set(&mut consul.client_http_check_name, section.text("client_http_check_name")?);
+    set(&mut consul.server_check.failures_before_critical, section.number("server_failures_before_critical")?);
+    set(&mut consul.server_check.failures_before_warning, section.number("server_failures_before_warning")?);
+    set(&mut consul.client_check.failures_before_critical, section.number("client_failures_before_critical")?);
+    set(&mut consul.client_check.failures_before_warning, section.number("client_failures_before_warning")?);
+    section.accepted(&["grpc_address", "grpc_ca_file", "share_ssl", "allow_unauthenticated"]);
     Ok(())
 }
 
-fn vault(section: &mut Section, vault: &mut VaultSection) -> Result<(), ConfigError> {
+fn vault(section: &mut Section, name: &str, clusters: &mut Clusters<VaultSection>) -> Result<(), ConfigError> {
+    let vault = entry("vault", name, clusters)?;
     vault.given = true;
     if let Some(address) = section.text("address")? {
         vault.address = address;
@@ -141,6 +152,7 @@ fn identity(block: &mut Section, target: &mut Option<IdentitySection>) -> Result
     set(&mut identity.file, block.flag("file")?);
     set(&mut identity.ttl, block.duration("ttl")?);
     identity.extra_claims.append(&mut block.map("extra_claims")?);
-    block.accepted(&["name", "filepath"]);
+    set(&mut identity.filepath, block.text("filepath")?);
+    block.accepted(&["name"]);
     Ok(())
 }

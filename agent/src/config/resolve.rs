@@ -10,14 +10,15 @@ pub(super) fn resolve(config: &mut Config) -> Result<(), ConfigError> {
         config.name = host_name();
     }
     // Without a word about them, a laptop needs neither Consul nor Vault.
-    if config.dev && !config.consul.given {
-        config.consul.embedded = true;
+    let (consul, vault) = (&mut config.consul.default, &mut config.vault.default);
+    if config.dev && !consul.given {
+        consul.embedded = true;
     }
-    if config.dev && !config.vault.given {
-        config.vault.embedded = true;
+    if config.dev && !vault.given {
+        vault.embedded = true;
     }
-    if config.vault.embedded && config.vault.enabled.is_none() {
-        config.vault.enabled = Some(true);
+    if vault.embedded && vault.enabled.is_none() {
+        vault.enabled = Some(true);
     }
     config.bind_addr = address("bind_addr", &config.bind_addr)?;
     for (key, value) in [("http", &mut config.addresses.http), ("rpc", &mut config.addresses.rpc), ("serf", &mut config.addresses.serf)] {
@@ -30,6 +31,12 @@ pub(super) fn resolve(config: &mut Config) -> Result<(), ConfigError> {
 
 fn check(config: &Config) -> Result<(), ConfigError> {
     let refuse = |message: &str| Err(ConfigError::Conflict(message.to_owned()));
+    if let Some((name, _)) = config.consul.named.iter().find(|(_, cluster)| cluster.embedded) {
+        return refuse(&format!("consul {name:?}: only the default cluster can be embedded"));
+    }
+    if let Some((name, _)) = config.vault.named.iter().find(|(_, cluster)| cluster.embedded) {
+        return refuse(&format!("vault {name:?}: only the default cluster can be embedded"));
+    }
     if !config.server.enabled && !config.client.enabled {
         return refuse("Must specify either server, client or dev mode for the agent.");
     }

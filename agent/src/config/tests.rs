@@ -81,9 +81,9 @@ telemetry { prometheus_metrics = true }
     assert_eq!((client.reserved.cpu_mhz, client.reserved.ports.as_str()), (100, "22,80"));
     assert_eq!(client.template.wait_max, Some(Duration::from_secs(2)));
     assert_eq!(serde_json::to_string(&config.plugins["raw_exec"]).unwrap(), r#"{"enabled":true,"denied":["a",2]}"#);
-    let identity = config.vault.default_identity.as_ref().unwrap();
+    let identity = config.vault.default.default_identity.as_ref().unwrap();
     assert_eq!((identity.audience.as_slice(), identity.ttl.as_secs()), (["vault.io".to_owned()].as_slice(), 3600));
-    assert!(!config.consul.embedded && !config.vault.embedded);
+    assert!(!config.consul.default.embedded && !config.vault.default.embedded);
 }
 
 #[test]
@@ -138,10 +138,7 @@ fn what_is_wrong_is_said_with_its_place() {
         ),
         ("tls { http = true }", "tls.http: HTTPS is not supported yet; an agent that ignored it would be less safe than it looks"),
         ("log_level = \"loud\"", "log_level: unknown level \"loud\": use one of TRACE, DEBUG, INFO, WARN, ERROR"),
-        (
-            "consul { name = \"other\" }",
-            "consul \"other\": only one consul cluster is supported yet; name it \"default\" or remove the block",
-        ),
+        ("consul { name = \"a b\" }", "consul \"a b\": the name of a cluster has only letters, digits, `-` and `_`"),
         (
             "telemetry {\n  statsd_address = \"x\"\n}",
             "agent.hcl:6: telemetry.statsd_address: pushing metrics is not supported; let Prometheus read /v1/metrics?format=prometheus",
@@ -183,7 +180,7 @@ fn dev_mode_embeds_its_neighbours_unless_somebody_names_them() {
         integrations::from_environment(&mut config, environment);
         files::apply_text(text, "agent.hcl", &mut config).unwrap();
         resolve::resolve(&mut config).unwrap();
-        (config.consul.embedded, config.vault.embedded)
+        (config.consul.default.embedded, config.vault.default.embedded)
     };
     let set = |name: &str| (name == "CONSUL_HTTP_ADDR" || name == "VAULT_ADDR").then(|| "http://127.0.0.1:1".to_owned());
     assert_eq!(load(&none, ""), (true, true));
@@ -213,4 +210,24 @@ fn later_files_and_flags_win() {
     assert_eq!(config.files.len(), 2);
     let missing = AgentFlags { config: vec![dir.path().join("none.hcl")], dev: true, ..AgentFlags::default() };
     assert!(Config::load(&missing, &|_| None).unwrap_err().to_string().starts_with("cannot read "));
+}
+
+#[test]
+fn clusters_have_names_and_the_default_one_has_none_to_give() {
+    let text = format!(
+        "{BASE}consul {{\n  address = \"a:1\"\n}}\nconsul {{\n  name = \"east\"\n  address = \"b:2\"\n  namespace = \"team\"\n}}\nconsul {{\n  name = \"east\"\n  \
+         ssl = true\n}}\nvault {{\n  name = \"hsm\"\n  enabled = true\n  address = \"http://v:1\"\n}}\n"
+    );
+    let config = read(&text).unwrap();
+    let consuls: Vec<_> = config.consul.all().map(|(name, consul)| (name, consul.address.as_str(), consul.ssl)).collect();
+    assert_eq!(consuls, [("default", "a:1", false), ("east", "b:2", true)]);
+    assert_eq!(config.consul.named["east"].namespace, "team");
+    assert_eq!((config.vault.default.enabled, config.vault.named["hsm"].enabled), (None, Some(true)));
+    for (wrong, told) in [
+        ("consul {\n  name = \"a.b\"\n}", "only letters, digits"),
+        ("consul {\n  name = \"east\"\n  embedded = true\n}", "only the default cluster can be embedded"),
+    ] {
+        let error = read(&format!("{BASE}{wrong}\n")).unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+    }
 }

@@ -98,6 +98,34 @@ async fn about(call: Call) -> Outcome {
     call.json_reply(&json!({ "config": shown(config), "member": own, "stats": stats }))
 }
 
+fn consul_shown((name, consul): (&str, &crate::config::ConsulSection)) -> Value {
+    json!({
+        "Name": name,
+        "Addr": consul.address,
+        "Embedded": consul.embedded,
+        "Namespace": consul.namespace,
+        "AutoAdvertise": consul.auto_advertise,
+        "ServerServiceName": consul.server_service_name,
+        "ClientServiceName": consul.client_service_name,
+        "ServerAutoJoin": consul.server_auto_join,
+        "ClientAutoJoin": consul.client_auto_join,
+        "ServiceIdentityAuthMethod": consul.service_auth_method,
+        "TaskIdentityAuthMethod": consul.task_auth_method,
+    })
+}
+
+fn vault_shown((name, vault): (&str, &crate::config::VaultSection)) -> Value {
+    json!({
+        "Name": name,
+        "Enabled": vault.enabled,
+        "Addr": vault.address,
+        "Embedded": vault.embedded,
+        "Namespace": vault.namespace,
+        "Role": vault.create_from_role,
+        "JWTAuthBackendPath": vault.jwt_auth_backend_path,
+    })
+}
+
 /// The configuration under the names that readers of the API know, without its secrets.
 fn shown(config: &Config) -> Value {
     let addresses = |addresses: &crate::config::Addresses| json!({ "HTTP": addresses.http, "RPC": addresses.rpc, "Serf": addresses.serf });
@@ -116,7 +144,7 @@ fn shown(config: &Config) -> Value {
             "MinDynamicPort": config.client.min_dynamic_port,
             "MaxDynamicPort": config.client.max_dynamic_port,
         },
-        "Consuls": [{ "Name": "default", "Addr": config.consul.address, "Embedded": config.consul.embedded }],
+        "Consuls": config.consul.all().map(consul_shown).collect::<Vec<_>>(),
         "DataDir": config.data_dir,
         "Datacenter": config.datacenter,
         "DevMode": config.dev,
@@ -137,13 +165,7 @@ fn shown(config: &Config) -> Value {
         "TLSConfig": { "EnableHTTP": false, "EnableRPC": false },
         "Telemetry": { "PrometheusMetrics": config.telemetry.prometheus_metrics },
         "UI": { "Enabled": config.ui_enabled },
-        "Vaults": [{
-            "Name": "default",
-            "Enabled": config.vault.enabled,
-            "Addr": config.vault.address,
-            "Embedded": config.vault.embedded,
-            "JWTAuthBackendPath": config.vault.jwt_auth_backend_path,
-        }],
+        "Vaults": config.vault.all().map(vault_shown).collect::<Vec<_>>(),
         "Version": { "Version": crate::API_VERSION, "VersionPrerelease": "", "VersionMetadata": "", "Revision": "", "Name": "drover", "Drover": env!("CARGO_PKG_VERSION") },
     })
 }

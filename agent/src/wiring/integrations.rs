@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 
 use drover_client::{
     Handle as ClientHandle,
-    parts::{LoginIdentity, VaultPart},
+    parts::{ConsulPart, LoginIdentity, VaultPart},
+    servers::Servers,
 };
 use drover_integrations::{
-    ConsulCluster,
-    consul::{Consul, ConsulConfig},
+    consul::{Consul, ConsulConfig, LoginMethods, ServiceLogins},
     embedded::{Embedded, ServerCalls},
     http::Tls,
     vault::{LoginMethod, Vault, VaultConfig},
@@ -16,13 +16,12 @@ use drover_integrations::{
 use drover_model::{node::Node, rpc::node::NodeAuth, secret::SecretText};
 use drover_runtime::Runtime;
 
+use super::identities::Signer;
 use crate::{
     StartError,
-    config::{Config, ConsulSection, IdentitySection, VaultSection},
+    config::{Config, ConsulSection, DEFAULT_CLUSTER, IdentitySection, VaultSection},
 };
 
-/// The cluster that jobs mean when they name none.
-const DEFAULT: &str = "default";
 /// How long finding out a neighbour's version may delay the start.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(1500);
 /// How often a neighbour that was away at the start is looked for.
@@ -33,42 +32,73 @@ const EMBEDDED_VAULT: &str = "1.19.0";
 
 /// The neighbours of a node.
 pub(crate) struct Integrations {
-    pub(crate) consul: BTreeMap<String, Arc<dyn ConsulCluster>>,
+    pub(crate) consul: BTreeMap<String, ConsulPart>,
     pub(crate) vault: BTreeMap<String, VaultPart>,
-    /// Kept to ask how they are.
-    real_consul: Option<Consul>,
-    real_vault: Option<Vault>,
+    /// Kept to ask how they are, by name.
+    real_consul: BTreeMap<String, Consul>,
+    real_vault: BTreeMap<String, Vault>,
     embedded_consul: bool,
     embedded_vault: bool,
 }
 
+/// Who the node is, and how it reaches the servers.
+pub(crate) struct NodeParts<'a> {
+    pub(crate) auth: &'a NodeAuth,
+    pub(crate) servers: &'a Arc<dyn Servers>,
+    pub(crate) calls: &'a Arc<dyn ServerCalls>,
+}
+
 impl Integrations {
-    pub(crate) fn new(config: &Config, runtime: &Runtime, node: &NodeAuth, calls: &Arc<dyn ServerCalls>) -> Result<Self, StartError> {
-        let embedded = || Arc::new(Embedded::new(DEFAULT, node.clone(), Arc::clone(calls)));
-        let (mut consul, mut vault) = (BTreeMap::<String, Arc<dyn ConsulCluster>>::new(), BTreeMap::new());
-        let (mut real_consul, mut real_vault) = (None, None);
-        if config.consul.embedded {
-            consul.insert(DEFAULT.to_owned(), embedded());
-        } else {
-            let plain = Consul::new(consul_config(&config.consul)?).map_err(|error| StartError::Integration(error.to_string()))?;
-            let registering = plain.clone().registering(node.id, Arc::clone(&runtime.random));
-            consul.insert(DEFAULT.to_owned(), Arc::new(registering));
-            real_consul = Some(plain);
+    pub(crate) fn new(config: &Config, runtime: &Runtime, node: &NodeParts<'_>) -> Result<Self, StartError> {
+        let embedded = || Arc::new(Embedded::new(DEFAULT_CLUSTER, node.auth.clone(), Arc::clone(node.calls)));
+        let mut all = Self {
+            consul: BTreeMap::new(),
+            vault: BTreeMap::new(),
+            real_consul: BTreeMap::new(),
+            real_vault: BTreeMap::new(),
+            embedded_consul: config.consul.default.embedded,
+            embedded_vault: config.vault.default.embedded && config.vault.default.enabled != Some(false),
+        };
+        if all.embedded_consul {
+            all.consul.insert(DEFAULT_CLUSTER.to_owned(), ConsulPart { cluster: embedded(), tasks: None, services: None });
         }
-        let embedded_vault = config.vault.embedded && config.vault.enabled != Some(false);
-        if embedded_vault {
-            vault.insert(DEFAULT.to_owned(), VaultPart { cluster: embedded(), login: None, default_role: String::new() });
-        } else if config.vault.enabled == Some(true) {
-            let cluster = Vault::new(vault_config(&config.vault)?).map_err(|error| StartError::Integration(error.to_string()))?;
-            let part = VaultPart {
-                cluster: Arc::new(cluster.clone()),
-                login: config.vault.default_identity.as_ref().map(login_identity),
-                default_role: config.vault.create_from_role.clone(),
-            };
-            vault.insert(DEFAULT.to_owned(), part);
-            real_vault = Some(cluster);
+        if all.embedded_vault {
+            let part = VaultPart { cluster: embedded(), login: None, default_role: String::new() };
+            all.vault.insert(DEFAULT_CLUSTER.to_owned(), part);
         }
-        Ok(Self { consul, vault, real_consul, real_vault, embedded_consul: config.consul.embedded, embedded_vault })
+        for (name, section) in config.consul.all().filter(|(_, section)| !section.embedded) {
+            all.add_consul(name, section, runtime, node)?;
+        }
+        for (name, section) in config.vault.all().filter(|(_, section)| !section.embedded && section.enabled == Some(true)) {
+            all.add_vault(name, section)?;
+        }
+        Ok(all)
+    }
+
+    fn add_consul(&mut self, name: &str, section: &ConsulSection, runtime: &Runtime, node: &NodeParts<'_>) -> Result<(), StartError> {
+        let plain = consul(name, section)?;
+        let services = section.service_identity.as_ref().map(login_identity);
+        let logins = ServiceLogins {
+            signer: Arc::new(Signer::new(node.auth.clone(), Arc::clone(node.servers))),
+            default: services.clone().map(|login| (login.audience, login.ttl)),
+        };
+        let registering = plain.clone().registering(node.auth.id, Arc::clone(&runtime.random), Some(logins));
+        let tasks = section.task_identity.as_ref().map(login_identity);
+        self.consul.insert(name.to_owned(), ConsulPart { cluster: Arc::new(registering), tasks, services });
+        self.real_consul.insert(name.to_owned(), plain);
+        Ok(())
+    }
+
+    fn add_vault(&mut self, name: &str, section: &VaultSection) -> Result<(), StartError> {
+        let cluster = vault(name, section)?;
+        let part = VaultPart {
+            cluster: Arc::new(cluster.clone()),
+            login: section.default_identity.as_ref().map(login_identity),
+            default_role: section.create_from_role.clone(),
+        };
+        self.vault.insert(name.to_owned(), part);
+        self.real_vault.insert(name.to_owned(), cluster);
+        Ok(())
     }
 
     /// What the node says of its neighbours: jobs that use them go to nodes that have them.
@@ -83,66 +113,38 @@ impl Integrations {
             attributes.insert("vault.accessible".to_owned(), "true".to_owned());
             attributes.insert("vault.embedded".to_owned(), "true".to_owned());
         }
-        let probes = async { tokio::join!(self.probe_consul(), self.probe_vault()) };
-        if let Ok((consul, vault)) = tokio::time::timeout(PROBE_TIMEOUT, probes).await {
-            attributes.extend(consul);
-            attributes.extend(vault);
-        }
+        attributes.extend(self.probe(&|_| true, Some(PROBE_TIMEOUT)).await);
         attributes
     }
 
-    async fn probe_consul(&self) -> BTreeMap<String, String> {
-        let Some(consul) = &self.real_consul else { return BTreeMap::new() };
-        match consul.describe().await {
-            Ok(description) => BTreeMap::from([
-                ("consul.version".to_owned(), description.config.version),
-                ("consul.datacenter".to_owned(), description.config.datacenter),
-                ("unique.consul.name".to_owned(), description.config.node_name),
-            ]),
-            Err(error) => {
-                tracing::debug!(%error, "Consul does not answer yet");
-                BTreeMap::new()
+    /// Asks the neighbours that are wanted, by their key in the attributes, all at the same time.
+    async fn probe(&self, is_wanted: &(dyn Fn(&str) -> bool + Sync), limit: Option<Duration>) -> BTreeMap<String, String> {
+        let limited = |work| async move {
+            match limit {
+                Some(limit) => tokio::time::timeout(limit, work).await.unwrap_or_default(),
+                None => work.await,
             }
-        }
-    }
-
-    async fn probe_vault(&self) -> BTreeMap<String, String> {
-        let Some(vault) = &self.real_vault else { return BTreeMap::new() };
-        match vault.status().await {
-            Ok(status) => {
-                // Servers that do not tell their version are taken for new enough.
-                let version = if status.version.is_empty() { EMBEDDED_VAULT.to_owned() } else { status.version };
-                BTreeMap::from([
-                    ("vault.version".to_owned(), version),
-                    ("vault.accessible".to_owned(), (!status.sealed).to_string()),
-                    ("vault.cluster_id".to_owned(), status.cluster_id),
-                    ("vault.cluster_name".to_owned(), status.cluster_name),
-                ])
-            }
-            Err(error) => {
-                tracing::debug!(%error, "Vault does not answer yet");
-                BTreeMap::new()
-            }
-        }
+        };
+        let consuls = self.real_consul.iter().filter(|(name, _)| is_wanted(&key("consul", name, "version")));
+        let vaults = self.real_vault.iter().filter(|(name, _)| is_wanted(&key("vault", name, "version")));
+        let consuls = futures::future::join_all(consuls.map(|(name, consul)| limited(Box::pin(probe_consul(name, consul)) as Probe<'_>)));
+        let vaults = futures::future::join_all(vaults.map(|(name, vault)| limited(Box::pin(probe_vault(name, vault)) as Probe<'_>)));
+        let (consuls, vaults) = tokio::join!(consuls, vaults);
+        consuls.into_iter().chain(vaults).flatten().collect()
     }
 
     /// Looks for neighbours that were away when the node started, until all are found. What was found once stays: a neighbour that goes away later must
     /// not make the node unfit for what it already runs.
     pub(crate) async fn watch(self, client: ClientHandle) {
-        let is_missing = |node: &Node, product: &str| !node.attributes.contains_key(&format!("{product}.version"));
+        let keys = self.real_consul.keys().map(|name| key("consul", name, "version"));
+        let all: Vec<String> = keys.chain(self.real_vault.keys().map(|name| key("vault", name, "version"))).collect();
         loop {
-            let node = client.node();
-            let consul = self.real_consul.is_some() && is_missing(&node, "consul");
-            let vault = self.real_vault.is_some() && is_missing(&node, "vault");
-            if !consul && !vault {
+            let node: Arc<Node> = client.node();
+            let is_missing = |key: &str| !node.attributes.contains_key(key);
+            if !all.iter().any(|key| is_missing(key)) {
                 return;
             }
-            let found = async {
-                let mut found = if consul { self.probe_consul().await } else { BTreeMap::new() };
-                found.extend(if vault { self.probe_vault().await } else { BTreeMap::new() });
-                found
-            };
-            let found = found.await;
+            let found = self.probe(&is_missing, None).await;
             if !found.is_empty() {
                 client.update_node(|node| node.attributes.extend(found));
             }
@@ -151,18 +153,71 @@ impl Integrations {
     }
 }
 
+type Probe<'a> = futures::future::BoxFuture<'a, BTreeMap<String, String>>;
+
+/// `consul.version`, or `consul.NAME.version` for other clusters than the default one.
+fn key(product: &str, cluster: &str, what: &str) -> String {
+    if cluster == DEFAULT_CLUSTER { format!("{product}.{what}") } else { format!("{product}.{cluster}.{what}") }
+}
+
+async fn probe_consul(name: &str, consul: &Consul) -> BTreeMap<String, String> {
+    match consul.describe().await {
+        Ok(description) => BTreeMap::from([
+            (key("consul", name, "version"), description.config.version),
+            (key("consul", name, "datacenter"), description.config.datacenter),
+            (key("consul", name, "revision"), description.config.revision),
+            (key("consul", name, "server"), description.config.server.to_string()),
+            (format!("unique.{}", key("consul", name, "name")), description.config.node_name),
+        ]),
+        Err(error) => {
+            tracing::debug!(cluster = name, %error, "Consul does not answer yet");
+            BTreeMap::new()
+        }
+    }
+}
+
+async fn probe_vault(name: &str, vault: &Vault) -> BTreeMap<String, String> {
+    match vault.status().await {
+        Ok(status) => {
+            // Servers that do not tell their version are taken for new enough.
+            let version = if status.version.is_empty() { EMBEDDED_VAULT.to_owned() } else { status.version };
+            BTreeMap::from([
+                (key("vault", name, "version"), version),
+                (key("vault", name, "accessible"), (!status.sealed).to_string()),
+                (key("vault", name, "cluster_id"), status.cluster_id),
+                (key("vault", name, "cluster_name"), status.cluster_name),
+            ])
+        }
+        Err(error) => {
+            tracing::debug!(cluster = name, %error, "Vault does not answer yet");
+            BTreeMap::new()
+        }
+    }
+}
+
 fn login_identity(section: &IdentitySection) -> LoginIdentity {
-    LoginIdentity { audience: section.audience.clone(), ttl: section.ttl }
+    LoginIdentity {
+        audience: section.audience.clone(),
+        ttl: section.ttl,
+        env: section.env,
+        file: section.file,
+        filepath: section.filepath.clone(),
+    }
 }
 
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned()).filter(|text| !text.is_empty())
 }
 
-fn consul_config(section: &ConsulSection) -> Result<ConsulConfig, StartError> {
+/// The Consul of one block.
+pub(crate) fn consul(name: &str, section: &ConsulSection) -> Result<Consul, StartError> {
+    Consul::new(consul_config(name, section)?).map_err(|error| StartError::Integration(error.to_string()))
+}
+
+fn consul_config(name: &str, section: &ConsulSection) -> Result<ConsulConfig, StartError> {
     let tls = tls(section.ca_file.as_deref(), None, section.cert_file.as_deref(), section.key_file.as_deref(), !section.verify_ssl)?;
     Ok(ConsulConfig {
-        name: DEFAULT.to_owned(),
+        name: name.to_owned(),
         address: section.address.clone(),
         ssl: section.ssl,
         tls,
@@ -170,16 +225,21 @@ fn consul_config(section: &ConsulSection) -> Result<ConsulConfig, StartError> {
         auth: section.auth.clone(),
         namespace: text(&section.namespace),
         timeout: section.timeout,
-        ..ConsulConfig::default()
+        login: LoginMethods { services: section.service_auth_method.clone(), tasks: section.task_auth_method.clone() },
     })
 }
 
-fn vault_config(section: &VaultSection) -> Result<VaultConfig, StartError> {
+/// The Vault of one block.
+pub(crate) fn vault(name: &str, section: &VaultSection) -> Result<Vault, StartError> {
+    Vault::new(vault_config(name, section)?).map_err(|error| StartError::Integration(error.to_string()))
+}
+
+fn vault_config(name: &str, section: &VaultSection) -> Result<VaultConfig, StartError> {
     let (certificate, key) = (section.cert_file.as_deref(), section.key_file.as_deref());
     let mut tls = tls(section.ca_file.as_deref(), section.ca_path.as_deref(), certificate, key, section.tls_skip_verify)?;
     tls.server_name = text(&section.tls_server_name);
     Ok(VaultConfig {
-        name: DEFAULT.to_owned(),
+        name: name.to_owned(),
         address: section.address.clone(),
         tls,
         namespace: text(&section.namespace),

@@ -15,7 +15,7 @@ use drover_model::{
         node::{
             CertificateIssue, IssuedCertificate, KvGet, KvList, NodeAllocations, NodeAllocationsItem, NodeHeartbeat, NodeRegister,
             NodeReport, NodeReportReply, NodeWelcome, ServiceInstances, ServiceName, ServiceNames, ServicesRemove, ServicesUpsert,
-            SignIdentities, SignedIdentities, WorkloadSecretGet,
+            SignIdentities, SignedIdentities, WorkloadSecretGet, WorkloadSecretList,
         },
     },
     service::ServiceRegistration,
@@ -120,6 +120,10 @@ impl ServerCalls for LocalServers {
         self.call(request)
     }
 
+    fn secret_list(&self, request: WorkloadSecretList) -> Reply<'_, Read<Vec<String>>> {
+        self.call(request)
+    }
+
     fn certificate_issue(&self, request: CertificateIssue) -> Reply<'_, IssuedCertificate> {
         self.call(request)
     }
@@ -200,6 +204,10 @@ impl ServerCalls for DistantServers {
     }
 
     fn secret_get(&self, request: WorkloadSecretGet) -> Reply<'_, Read<Option<SecretVersion>>> {
+        self.call(request)
+    }
+
+    fn secret_list(&self, request: WorkloadSecretList) -> Reply<'_, Read<Vec<String>>> {
         self.call(request)
     }
 

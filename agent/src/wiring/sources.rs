@@ -38,6 +38,7 @@ enum Owner {
     Node {
         cluster: String,
         namespace: String,
+        partition: String,
     },
     Task(AllocId, String),
 }
@@ -59,6 +60,10 @@ pub(crate) struct Neighbours {
     pub(crate) runtime: Runtime,
     /// How long a secret without a lease is taken for fresh.
     pub(crate) default_lease: Duration,
+    /// How old an answer of Consul may be.
+    pub(crate) max_stale: Duration,
+    /// How long a question waits for a change before it is asked again.
+    pub(crate) longest_wait: Duration,
 }
 
 /// The sources of one node.
@@ -152,9 +157,12 @@ impl TaskSource {
             | Dependency::File { .. } => own(),
             _ if !self.task.consul_token.borrow().is_empty() => own(),
             Dependency::NomadService { .. } | Dependency::NomadServices { .. } => {
-                Owner::Node { cluster: String::new(), namespace: self.task.namespace.to_string() }
+                Owner::Node { cluster: String::new(), namespace: self.task.namespace.to_string(), partition: String::new() }
             }
-            _ => Owner::Node { cluster: self.task.consul.cluster.clone(), namespace: self.task.consul.namespace.clone() },
+            _ => {
+                let drover_model::job::ConsulUse { cluster, namespace, partition } = self.task.consul.clone();
+                Owner::Node { cluster, namespace, partition }
+            }
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use drover_integrations::registry::{Check as CatalogueCheck, CheckKind, Service as CatalogueService, check_id, service_id};
+use drover_integrations::registry::{
+    Check as CatalogueCheck, CheckKind, Service as CatalogueService, ServiceIdentity, check_id, service_id,
+};
 use drover_model::{
     allocation::Allocation,
     job::{Check, CheckRestart, CheckType, Provider, Service, Task, TaskGroup},
@@ -101,8 +103,8 @@ fn place(standing: &Standing<'_>, task: Option<&Task>, service: &Service) -> Pla
     let label = text(&service.port_label);
     let name = text(&service.name);
     let id = service_id(standing.allocation.id, &owner, &name, &label);
-    let (host_ip, port) = resolve(standing, &label);
-    let address = if service.address.is_empty() { host_ip } else { text(&service.address) };
+    let (ip, port) = resolve(standing, &label, &service.address_mode);
+    let address = if service.address.is_empty() { ip } else { text(&service.address) };
     let canary = standing.allocation.is_canary();
     let tags = if canary && !service.canary_tags.is_empty() { &service.canary_tags } else { &service.tags };
     let meta = if canary && !service.canary_meta.is_empty() { &service.canary_meta } else { &service.meta };
@@ -125,6 +127,7 @@ fn place(standing: &Standing<'_>, task: Option<&Task>, service: &Service) -> Pla
             enable_tag_override: service.enable_tag_override,
             kind: service.kind.clone(),
             checks,
+            identity: identity(service, task),
         },
         checks: watched,
     }
@@ -139,19 +142,38 @@ fn tagged(key: &str, text: &str, port: u16) -> Option<(String, (String, u16))> {
     Some((key.to_owned(), (host.trim_matches(['[', ']']).to_owned(), port)))
 }
 
-/// The address and port of a label; a number stands for itself.
-fn resolve(standing: &Standing<'_>, label: &str) -> (String, u16) {
+/// The address and port of a label; a number stands for itself. `alloc` and `driver` mean those inside of the allocation's own network: where it has none,
+/// they are the host's.
+fn resolve(standing: &Standing<'_>, label: &str, mode: &str) -> (String, u16) {
+    let inside = matches!(mode, "alloc" | "driver");
+    let value = |value: u16, to: i64| u16::try_from(to).ok().filter(|to| inside && *to > 0).unwrap_or(value);
     let shared = &standing.allocation.resources.shared;
-    let own = shared.ports.iter().find(|port| port.label == label).map(|port| (port.host_ip.clone(), port.value));
+    let own = shared.ports.iter().find(|port| port.label == label).map(|port| (port.host_ip.clone(), value(port.value, port.to)));
     let of_tasks = || {
         let networks = standing.allocation.resources.tasks.values().flat_map(|task| task.networks.iter());
         networks
             .flat_map(|network| network.ports().map(|port| (network.ip.clone(), port)))
             .find(|(_, port)| port.label == label)
-            .map(|(ip, port)| (ip, port.value))
+            .map(|(ip, port)| (ip, value(port.value, port.to)))
     };
     let (ip, port) = own.or_else(of_tasks).unwrap_or_else(|| (String::new(), label.parse().unwrap_or(0)));
-    (if ip.is_empty() { standing.host_ip.to_owned() } else { ip }, port)
+    let own_network = standing.allocation.network_status.as_ref().map(|status| status.address.clone());
+    match own_network.filter(|address| inside && !address.is_empty()) {
+        Some(address) => (address, port),
+        None if ip.is_empty() => (standing.host_ip.to_owned(), port),
+        None => (ip, port),
+    }
+}
+
+/// What the service logs in with where it needs a token of its own.
+fn identity(service: &Service, task: Option<&Task>) -> ServiceIdentity {
+    let declared = service.identity.clone().map(|identity| {
+        let name = if identity.name.is_empty() { format!("consul-service_{}", service.name) } else { identity.name };
+        (name, identity.audience.0, identity.ttl)
+    });
+    let (name, audience, ttl) = declared.unwrap_or_default();
+    let task = task.map(|task| task.name.clone()).unwrap_or_default();
+    ServiceIdentity { name, service: service.name.clone(), task, audience, ttl }
 }
 
 struct Checked<'a> {
@@ -207,7 +229,8 @@ impl Checked<'_> {
         let (ip, port) = if check.port_label.is_empty() {
             (self.address.to_owned(), self.port)
         } else {
-            resolve(self.standing, &text(&check.port_label))
+            let mode = if check.address_mode.is_empty() { &self.service.address_mode } else { &check.address_mode };
+            resolve(self.standing, &text(&check.port_label), mode)
         };
         let address = host_and_port(&ip, port);
         match check.kind {

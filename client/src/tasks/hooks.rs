@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use drover_model::allocation::TaskEvent;
+use drover_model::{allocation::TaskEvent, job::Task};
 
+use self::token::Keeper;
 use super::{Scope, events};
 use crate::drivers::Driver;
 
 mod artifacts;
+mod consul;
 mod directory;
 mod identity;
 mod templates;
+mod token;
 mod vault;
 
 /// Why a task cannot start.
@@ -33,10 +36,17 @@ pub(crate) async fn prepare(scope: &Arc<Scope>, driver: &dyn Driver) -> Result<(
     directory::prepare(scope, &task)?;
     validate(scope, driver)?;
     identity::prepare(scope, &task).await?;
-    vault::prepare(scope, &task).await?;
+    for keeper in keepers(scope, &task)? {
+        keeper.prepare(scope, &task).await?;
+    }
     directory::write_payload(scope, &task)?;
     artifacts::prepare(scope, &task).await?;
     templates::prepare(scope, &task).await
+}
+
+/// The tokens that the task has for itself.
+fn keepers(scope: &Scope, task: &Task) -> Result<Vec<Keeper>, HookError> {
+    Ok(consul::keeper(scope, task)?.into_iter().chain(vault::keeper(scope, task)?).collect())
 }
 
 /// A mistake in the driver's settings is told before anything is fetched or waited for.
@@ -56,7 +66,9 @@ pub(crate) fn resume(scope: &Arc<Scope>) {
         let task = resumed.task();
         let hooks = async {
             identity::prepare(&resumed, &task).await?;
-            vault::resume(&resumed, &task).await?;
+            for keeper in keepers(&resumed, &task)? {
+                keeper.resume(&resumed, &task).await?;
+            }
             templates::resume(&resumed, &task).await
         };
         if let Err(error) = hooks.await {
@@ -70,6 +82,8 @@ pub(crate) fn resume(scope: &Arc<Scope>) {
 pub(crate) async fn stop(scope: &Arc<Scope>) {
     scope.background.close();
     scope.background.wait().await;
-    vault::stop(scope).await;
+    for keeper in keepers(scope, &scope.task()).unwrap_or_default() {
+        keeper.stop(scope).await;
+    }
     directory::remove_secrets(scope);
 }

@@ -12,7 +12,7 @@ use drover_model::{
     secret::SecretText,
     time::UnixNanos,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Board, Control};
@@ -57,6 +57,9 @@ pub(crate) struct Scope {
     pub(crate) vault_token: watch::Sender<SecretText>,
     pub(crate) identity: watch::Sender<SecretText>,
     pub(crate) consul_token: watch::Sender<SecretText>,
+    /// Told by whoever was refused with the token.
+    pub(crate) vault_doubt: Arc<Notify>,
+    pub(crate) consul_doubt: Arc<Notify>,
     added: Mutex<Added>,
     saved: Mutex<SavedTask>,
 }
@@ -97,6 +100,8 @@ impl Scope {
             vault_token: token(),
             identity: token(),
             consul_token: token(),
+            vault_doubt: Arc::default(),
+            consul_doubt: Arc::default(),
             added: Mutex::default(),
             saved: Mutex::new(saved),
         }

@@ -67,6 +67,8 @@ pub(super) struct AgentService {
     pub(super) tagged_addresses: BTreeMap<String, crate::catalogue::TaggedAddress>,
     pub(super) weights: crate::catalogue::EntryWeights,
     pub(super) enable_tag_override: bool,
+    /// Of Consul itself; empty where it has none.
+    pub(super) namespace: String,
 }
 
 /// A check as the agent has it.
@@ -81,24 +83,22 @@ pub(super) struct AgentCheck {
     #[serde(rename = "ServiceID")]
     pub(super) service_id: String,
     pub(super) service_name: String,
+    pub(super) namespace: String,
 }
 
 impl Consul {
-    pub(super) async fn agent_services(&self) -> Result<BTreeMap<String, AgentService>> {
-        self.get(Call::get("/v1/agent/services")).await
+    /// What the agent has in a namespace of Consul; an empty one is the cluster's.
+    pub(super) async fn agent_services(&self, namespace: &str) -> Result<BTreeMap<String, AgentService>> {
+        self.within(namespace).get(Call::get("/v1/agent/services")).await
     }
 
-    pub(super) async fn agent_checks(&self) -> Result<BTreeMap<String, AgentCheck>> {
-        self.get(Call::get("/v1/agent/checks")).await
+    pub(super) async fn agent_checks(&self, namespace: &str) -> Result<BTreeMap<String, AgentCheck>> {
+        self.within(namespace).get(Call::get("/v1/agent/checks")).await
     }
 
     pub(super) async fn register(&self, service: &Service, node_id: &str, known: &BTreeMap<String, AgentCheck>) -> Result<()> {
-        let path = if service.consul_namespace.is_empty() {
-            "/v1/agent/service/register".to_owned()
-        } else {
-            format!("/v1/agent/service/register?ns={}", encode(&service.consul_namespace, ""))
-        };
-        self.put(path, &registration(service, node_id, known)).await
+        let consul = self.within(&service.consul_namespace);
+        consul.put("/v1/agent/service/register".to_owned(), &registration(service, node_id, known)).await
     }
 
     pub(super) async fn deregister(&self, id: &str) -> Result<()> {

@@ -21,7 +21,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-use self::plan::{Plan, Wanted, Write};
+pub(in crate::consul) use self::plan::is_same;
+pub use self::tokens::ServiceLogins;
+use self::{
+    plan::{Plan, Wanted, Write},
+    tokens::ServiceTokens,
+};
 use super::Consul;
 use crate::{
     Error, Result, ServiceRegistry,
@@ -31,6 +36,7 @@ use crate::{
 
 mod health;
 mod plan;
+mod tokens;
 
 /// How often everything is compared when nothing has changed here.
 const ANTI_ENTROPY: Duration = Duration::from_secs(30);
@@ -68,6 +74,7 @@ struct Shared {
     consul: Consul,
     node: String,
     random: Arc<dyn Random>,
+    tokens: ServiceTokens,
     state: Mutex<State>,
     /// Something is to be written.
     changed: Notify,
@@ -92,11 +99,12 @@ struct Watcher {
 
 impl ServiceSync {
     /// Starts keeping the services of `node`'s allocations.
-    pub fn start(consul: Consul, node: NodeId, random: Arc<dyn Random>) -> Self {
+    pub fn start(consul: Consul, node: NodeId, random: Arc<dyn Random>, logins: Option<ServiceLogins>) -> Self {
         let shared = Arc::new(Shared {
             consul,
             node: node.to_string(),
             random,
+            tokens: ServiceTokens::new(logins),
             state: Mutex::default(),
             changed: Notify::new(),
             watched: Notify::new(),
@@ -114,9 +122,14 @@ impl Shared {
 
     /// Compares, and writes what differs.
     async fn pass(&self) -> Result<()> {
-        let services = self.consul.agent_services().await?;
-        let checks = self.consul.agent_checks().await?;
-        let plan = plan::plan(&self.state().wanted, &self.node, &services, &checks);
+        let (mut services, mut checks) = (BTreeMap::new(), BTreeMap::new());
+        let namespaces = self.state().wanted.namespaces();
+        for namespace in &namespaces {
+            services.extend(self.consul.agent_services(namespace).await?);
+            checks.extend(self.consul.agent_checks(namespace).await?);
+        }
+        let again = self.tokens.due();
+        let plan = plan::plan(&self.state().wanted, &self.node, &services, &checks, &again);
         let Plan { writes, in_sync, leaving } = plan;
         for service in in_sync {
             self.state().wanted.note_written(service);
@@ -148,19 +161,40 @@ impl Shared {
     async fn write(&self, write: &Write, checks: &BTreeMap<String, super::agent::AgentCheck>) -> Result<()> {
         match write {
             Write::Register(service) => {
-                self.consul.register(service, &self.node, checks).await?;
+                let token = self.tokens.of(&self.consul, service, &*self.random).await?;
+                let done = self.consul.holding(&token).register(service, &self.node, checks).await;
+                if !token.is_empty() && done.as_ref().is_err_and(Error::is_forbidden) {
+                    self.tokens.refused(&service.id);
+                }
+                done?;
+                self.tokens.settled(&self.consul, &service.id).await;
                 self.state().wanted.note_written(Arc::clone(service));
                 // Health watchers have something new to see.
                 self.watched.notify_one();
                 Ok(())
             }
-            Write::Deregister(id) => {
-                self.consul.deregister(id).await?;
+            Write::Deregister(id, namespace) => {
+                self.as_service(id, namespace, |consul| async move { consul.deregister(id).await }).await?;
+                self.tokens.gone(&self.consul, id).await;
                 self.state().wanted.note_removed(id);
                 Ok(())
             }
-            Write::DeregisterCheck(id) => self.consul.deregister_check(id).await,
+            Write::DeregisterCheck { service, check, namespace } => {
+                self.as_service(service, namespace, |consul| async move { consul.deregister_check(check).await }).await
+            }
         }
+    }
+
+    /// Does something with a service's own token; with the agent's when that one is not accepted (any more).
+    async fn as_service<F: Future<Output = Result<()>>>(&self, id: &str, namespace: &str, work: impl Fn(Consul) -> F) -> Result<()> {
+        let consul = self.consul.within(namespace);
+        let token = self.tokens.known(id);
+        let done = work(consul.holding(&token)).await;
+        if token.is_empty() || !done.as_ref().is_err_and(Error::is_forbidden) {
+            return done;
+        }
+        self.tokens.refused(id);
+        work(consul).await
     }
 
     /// Tells those who wait that these allocations are gone.
@@ -179,7 +213,12 @@ impl Shared {
         let reports = std::mem::take(&mut self.state().reports);
         let mut failed = None;
         for (id, (status, output)) in reports {
-            match self.consul.update_check(&id, status, &output).await {
+            let owner = self.state().wanted.owner_of(&id);
+            let service = owner.as_ref().map(|service| service.id.as_str()).unwrap_or_default();
+            let namespace = owner.as_ref().map(|service| service.consul_namespace.as_str()).unwrap_or_default();
+            let (check, text) = (&id, &output);
+            let told = self.as_service(service, namespace, |consul| async move { consul.update_check(check, status, text).await });
+            match told.await {
                 Err(error) if error.is_transient() && !is_unknown_check(&error) => {
                     // A newer report takes precedence.
                     self.state().reports.entry(id).or_insert((status, output));

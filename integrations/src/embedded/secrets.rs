@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use drover_model::{
     kv::SecretVersion,
-    rpc::node::{CertificateIssue, IssuedCertificate, WorkloadAuth, WorkloadSecretGet},
+    rpc::node::{CertificateIssue, IssuedCertificate, WorkloadAuth, WorkloadSecretGet, WorkloadSecretList},
     time::UnixNanos,
 };
 use futures::future::BoxFuture;
@@ -54,7 +54,11 @@ impl Secrets for EmbeddedSecrets {
     }
 
     fn list<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
-        Box::pin(async move { Err(unsupported(&format!("listing {path} for a task"))) })
+        Box::pin(async move {
+            let query = Query::now();
+            let request = WorkloadSecretList { auth: self.auth.clone(), options: options(&query), path: path.to_owned() };
+            Ok(ask("the list of secrets", &query, self.calls.secret_list(request)).await?.data)
+        })
     }
 
     fn renew<'a>(&'a self, _: &'a str, _: Duration) -> BoxFuture<'a, Result<Lease>> {

@@ -82,6 +82,10 @@ impl ServerCalls for Servers {
         self.reply(format!("{} by {} after {}", request.path, request.auth.task, request.options.min_index), read(Some(version)))
     }
 
+    fn secret_list(&self, request: WorkloadSecretList) -> Reply<'_, Read<Vec<String>>> {
+        self.reply(format!("{} by {}", request.path, request.auth.task), read(vec!["config".to_owned(), "keys/".to_owned()]))
+    }
+
     fn certificate_issue(&self, request: CertificateIssue) -> Reply<'_, IssuedCertificate> {
         let issued = IssuedCertificate {
             certificate_pem: "C".into(),
@@ -98,7 +102,13 @@ impl ServerCalls for Servers {
 
 fn embedded(servers: &Arc<Servers>) -> (Embedded, Access) {
     let node = NodeAuth { id: NodeId::from_random([1; 16]), secret: SecretText::new("node's") };
-    let access = Access { alloc_id: drover_model::ids::AllocId::from_random([2; 16]), task: "app".into(), token: None, namespace: None };
+    let access = Access {
+        alloc_id: drover_model::ids::AllocId::from_random([2; 16]),
+        task: "app".into(),
+        token: None,
+        namespace: None,
+        partition: None,
+    };
     (Embedded::new("default", node, Arc::clone(servers) as Arc<dyn ServerCalls>), access)
 }
 

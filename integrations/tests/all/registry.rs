@@ -35,7 +35,7 @@ fn node() -> NodeId {
 
 fn registry(consul: &ConsulProcess) -> (Consul, Arc<dyn ServiceRegistry>) {
     use drover_integrations::ConsulCluster as _;
-    let client = consul.client().registering(node(), random());
+    let client = consul.client().registering(node(), random(), None);
     let registry = client.registry().unwrap();
     (client, registry)
 }

@@ -154,7 +154,7 @@ pub(crate) fn random() -> Arc<dyn Random> {
 
 /// Access without a token of its own.
 pub(crate) fn access() -> Access {
-    Access { alloc_id: AllocId::from_random([1; 16]), task: "app".into(), token: None, namespace: None }
+    Access { alloc_id: AllocId::from_random([1; 16]), task: "app".into(), token: None, namespace: None, partition: None }
 }
 
 /// Access with a token.

@@ -87,6 +87,9 @@ pub struct IdentityRequest {
     pub alloc_id: AllocId,
     /// Empty for the identity of a group's service.
     pub task: String,
+    /// The service whose identity it is, by its name in the job; empty: the task's.
+    #[serde(default)]
+    pub service: String,
     /// The identity's name: `default`, `vault_default`, `consul_default`, or one of the job's.
     pub identity: String,
     /// Who shall accept it, when the job does not say.
@@ -190,6 +193,16 @@ pub struct WorkloadSecretGet {
     pub version: u64,
 }
 method!(WorkloadSecretGet, "secret.workload", Read<Option<SecretVersion>>);
+
+/// Lists what is directly below a folder of the embedded store, for a task. The folder must be that of the task's own namespace and job, or below it. Names of
+/// folders end in `/`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WorkloadSecretList {
+    pub auth: WorkloadAuth,
+    pub options: ReadOptions,
+    pub path: String,
+}
+method!(WorkloadSecretList, "secret.workload_list", Read<Vec<String>>);
 
 /// Issues a certificate from the embedded CA for a task.
 #[derive(Clone, Debug, Serialize, Deserialize)]

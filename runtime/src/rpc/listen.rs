@@ -1,6 +1,6 @@
 //! Accepting connections.
 
-use std::{collections::BTreeMap, io, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, net::{IpAddr, SocketAddr}, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -56,7 +56,7 @@ pub async fn serve(
                         let address = peer.to_string();
                         let opening = Connection::accept_with(stream, &address, hello, dispatch, limits.connection);
                         if let Err(error) = keep(opening, &shutdown).await {
-                            tracing::warn!(%peer, %error, "refused a connection");
+                            tell(&peer, &error);
                         }
                         peer.ip()
                     });
@@ -77,6 +77,16 @@ fn release(per_address: &mut BTreeMap<IpAddr, usize>, address: IpAddr) {
         if *count == 0 {
             per_address.remove(&address);
         }
+    }
+}
+
+/// Whoever hangs up before a word was said only looked whether somebody listens, as health checks do.
+fn tell(peer: &SocketAddr, error: &io::Error) {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    if matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof) {
+        tracing::debug!(%peer, %error, "a connection ended before it began");
+    } else {
+        tracing::warn!(%peer, %error, "refused a connection");
     }
 }
 

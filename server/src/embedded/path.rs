@@ -27,6 +27,19 @@ impl SecretPath {
         Ok(Self { whole: format!("{ROOT}{rest}") })
     }
 
+    /// A folder: `secret/NAMESPACE/JOB`, or one below it.
+    pub(super) fn parse_folder(text: &str) -> Result<Self, Error> {
+        let inside = format!("{}/-", text.trim_end_matches('/'));
+        let Self { whole } = Self::parse(&inside)?;
+        Ok(Self { whole: whole.trim_end_matches('-').to_owned() })
+    }
+
+    /// What stands directly below this folder, if `path` is in it: a name, or a folder's name with a slash.
+    pub(super) fn child<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let rest = path.strip_prefix(&self.whole).filter(|rest| !rest.is_empty())?;
+        Some(rest.split_inclusive('/').next().unwrap_or(rest))
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.whole
     }
@@ -97,6 +110,21 @@ mod tests {
         {
             assert_eq!(prefix(text), stored, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_folder_shows_what_is_directly_below_it() {
+        let folder = SecretPath::parse_folder("secret/metadata/default/shop").unwrap();
+        assert_eq!(folder.as_str(), "secret/default/shop/");
+        for (path, want) in [
+            ("secret/default/shop/config", Some("config")),
+            ("secret/default/shop/keys/a", Some("keys/")),
+            ("secret/default/shop/", None),
+            ("secret/default/shopping/config", None),
+        ] {
+            assert_eq!(folder.child(path), want, "{path}");
+        }
+        assert!(SecretPath::parse_folder("secret/default").is_err(), "no job");
     }
 
     #[test]

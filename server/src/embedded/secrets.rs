@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use drover_model::{
+    job::Job,
     kv::{SealedVersion, SecretVersion, StoredSecret},
     rpc::{
         Error, Read,
         embedded::{Checked, SecretDelete, SecretGet, SecretList, SecretName, SecretPut, SecretWritten},
-        node::WorkloadSecretGet,
+        node::{WorkloadSecretGet, WorkloadSecretList},
     },
     secret::SecretText,
     time::UnixNanos,
@@ -60,10 +61,25 @@ impl Stores {
         let look = |state: &State| {
             let (_, allocation) = access::workload(state, &request.auth)?;
             if !path.is_readable_by(&allocation.job) {
-                let (namespace, job) = (&allocation.job.namespace, &allocation.job.id);
-                return Err(Error::new(403, format!("a task of job {job:?} may read below secret/{namespace}/{job}/ only, not {path}")));
+                return Err(refused(&allocation.job, &path));
             }
             look_up(state, &path, request.version)
+        };
+        self.read(TableId::Secrets, &request.options, look).await
+    }
+
+    /// Lists a folder for a task that runs on the calling node, if it is one of the task's job.
+    pub async fn workload_secret_list(&self, request: WorkloadSecretList) -> Result<Read<Vec<String>>, Error> {
+        let folder = SecretPath::parse_folder(&request.path)?;
+        let look = |state: &State| {
+            let (_, allocation) = access::workload(state, &request.auth)?;
+            if !folder.is_readable_by(&allocation.job) {
+                return Err(refused(&allocation.job, &folder));
+            }
+            let names = state.secrets_with_prefix(folder.as_str()).filter(|secret| open_at_all(secret));
+            let mut names: Vec<String> = names.filter_map(|secret| folder.child(&secret.path)).map(str::to_owned).collect();
+            names.dedup();
+            Ok((None, names))
         };
         self.read(TableId::Secrets, &request.options, look).await
     }
@@ -80,6 +96,16 @@ impl Stores {
         let path = SecretPath::parse(&request.path)?;
         super::kv::checked(self.propose.propose(Command::SecretDelete { path: path.as_str().to_owned() }).await?)
     }
+}
+
+fn refused(job: &Job, path: &SecretPath) -> Error {
+    let (namespace, job) = (&job.namespace, &job.id);
+    Error::new(403, format!("a task of job {job:?} may read below secret/{namespace}/{job}/ only, not {path}"))
+}
+
+/// Whether its newest version is there to be read.
+fn open_at_all(secret: &StoredSecret) -> bool {
+    secret.versions.get(&secret.current).is_some_and(|version| !version.deleted)
 }
 
 fn look_up(state: &State, path: &SecretPath, version: u64) -> Result<(Option<u64>, Option<SecretVersion>), Error> {

@@ -14,7 +14,9 @@ use drover_model::{
     rpc::{
         Error, ReadOptions,
         embedded::{CaRotate, CaShow, Jwks, KvDelete, KvPut, OidcConfiguration, SecretDelete, SecretGet, SecretList, SecretPut},
-        node::{CertificateIssue, IdentityRequest, KvGet, KvList, NodeAuth, SignIdentities, WorkloadAuth, WorkloadSecretGet},
+        node::{
+            CertificateIssue, IdentityRequest, KvGet, KvList, NodeAuth, SignIdentities, WorkloadAuth, WorkloadSecretGet, WorkloadSecretList,
+        },
     },
     secret::SecretText,
     time::UnixNanos,
@@ -198,6 +200,10 @@ async fn a_task_reads_the_secrets_of_its_job_alone() {
     let read = |auth: WorkloadAuth, path: &str| WorkloadSecretGet { auth, options: options(0), path: path.into(), version: 0 };
     let found = stores.workload_secret_get(read(workload(), "secret/data/default/shop/config")).await.unwrap().data.unwrap();
     assert_eq!(found.data["password"].expose(), "s3cret");
+    stores.secret_put(secret("secret/default/shop/keys/a", "s3cret", None)).await.unwrap();
+    let list = |path: &str| WorkloadSecretList { auth: workload(), options: options(0), path: path.into() };
+    assert_eq!(stores.workload_secret_list(list("secret/metadata/default/shop")).await.unwrap().data, ["config", "keys/"]);
+    assert_eq!(stores.workload_secret_list(list("secret/default/db/")).await.unwrap_err().status, 403);
     let stranger = NodeAuth { id: NodeId::from_random([9; 16]), ..node_auth() };
     let guess = NodeAuth { secret: SecretText::new("a guess"), ..node_auth() };
     for (auth, path) in [
@@ -242,6 +248,7 @@ async fn one_authority_is_made_even_when_many_ask_at_once() {
 async fn identities_are_signed_for_allocations_of_the_calling_node() {
     let Cluster { keyring, store, propose, .. } = cluster().await;
     let request = |alloc, task: &str| IdentityRequest {
+        service: String::new(),
         alloc_id: AllocId::from_random(alloc),
         task: task.into(),
         identity: "vault_default".into(),

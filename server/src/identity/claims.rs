@@ -109,7 +109,15 @@ pub fn claims(allocation: &Allocation, request: &IdentityRequest, issue: Issue<'
         return Err(format!("allocation {} has no task {:?}", allocation.id, request.task));
     }
     let services = task.map_or(&group.services, |task| &task.services);
-    let service = services.iter().find(|service| service.identity.as_ref().is_some_and(|identity| identity.name == request.identity));
+    let has_identity = |service: &&Service| service.identity.as_ref().is_some_and(|identity| identity.name == request.identity);
+    let service = match request.service.as_str() {
+        "" => services.iter().find(has_identity),
+        name => {
+            let named = services.iter().filter(|service| service.name == name);
+            let found = named.clone().find(has_identity).or_else(|| named.clone().next());
+            Some(found.ok_or_else(|| format!("allocation {} has no service {name:?}", allocation.id))?)
+        }
+    };
     let declared = declared(task, service, &request.identity);
 
     let mut audience = declared.map(|identity| identity.audience.0.clone()).unwrap_or_default();
@@ -142,7 +150,9 @@ pub fn claims(allocation: &Allocation, request: &IdentityRequest, issue: Issue<'
 /// The identity block of the job that has this name, if there is one.
 fn declared<'a>(task: Option<&'a drover_model::job::Task>, service: Option<&'a Service>, name: &str) -> Option<&'a WorkloadIdentity> {
     let of_task = task.and_then(|task| task.identities.iter().chain(&task.identity).find(|identity| identity.name == name));
-    of_task.or_else(|| service.and_then(|service| service.identity.as_ref()))
+    of_task.or_else(|| {
+        service.and_then(|service| service.identity.as_ref()).filter(|identity| identity.name.is_empty() || identity.name == name)
+    })
 }
 
 fn extra_claims(identity: &WorkloadIdentity) -> serde_json::Map<String, serde_json::Value> {

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use drover_model::{
     allocation::Allocation,
-    job::{Job, Task, TaskGroup, VaultUse, WorkloadIdentity},
+    job::{Job, Service, Task, TaskGroup, VaultUse, WorkloadIdentity},
     rpc::node::IdentityRequest,
     time::UnixNanos,
 };
@@ -49,6 +49,7 @@ fn allocation() -> Allocation {
 
 fn request(task: &str, identity: &str) -> IdentityRequest {
     IdentityRequest {
+        service: String::new(),
         alloc_id: allocation().id,
         task: task.into(),
         identity: identity.into(),
@@ -77,6 +78,26 @@ fn the_job_decides_before_the_request() {
     assert_eq!(serde_json::Value::Object(claims.extra), json!({"team": "web"}), "a job cannot say that it is somebody else");
     let default = claims::claims(&allocation(), &request("app", "default"), issue()).unwrap();
     assert_eq!(default.aud, Audience::One("nomadproject.io".into()));
+}
+
+#[test]
+fn a_service_is_who_the_job_says() {
+    let mut allocation = allocation();
+    let named =
+        WorkloadIdentity { name: "consul-service_web".into(), audience: vec!["job".to_owned()].into(), ..WorkloadIdentity::default() };
+    let service = |name: &str, identity| Service { name: name.into(), identity, ..Service::default() };
+    let mut job = Job::clone(&allocation.job);
+    job.task_groups.0[0].services = vec![service("web", Some(named)), service("plain", None)].into();
+    allocation.job = Arc::new(job);
+    for (name, identity, want) in [("web", "consul-service_web", "job"), ("plain", "consul-service_plain", "vault.io")] {
+        let request = IdentityRequest { service: name.into(), ..request("", identity) };
+        let claims = claims::claims(&allocation, &request, issue()).unwrap();
+        assert_eq!((claims.nomad_service.as_deref(), claims.nomad_task.as_deref()), (Some(name), None));
+        assert_eq!((claims.aud, claims.sub), (Audience::One(want.into()), format!("global:default:shop:web:{name}:{identity}")));
+    }
+    let other = IdentityRequest { service: "bank".into(), ..request("", "consul-service_bank") };
+    let refusal = claims::claims(&allocation, &other, issue()).unwrap_err();
+    assert!(refusal.contains("no service \"bank\""), "{refusal}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use drover_model::rpc::{
     embedded::{CaRotate, CaShow, Jwks, KvDelete, KvListKeys, KvPut, OidcConfiguration, SecretDelete, SecretGet, SecretList, SecretPut},
     node::{
         CertificateIssue, KvGet, KvList, ServiceInstances, ServiceNames, ServicesRemove, ServicesUpsert, SignIdentities, WorkloadSecretGet,
+        WorkloadSecretList,
     },
 };
 use drover_runtime::rpc::{Caller, Handle, Router};
@@ -54,6 +55,7 @@ reads! {
     SecretGet: stores.secret_get;
     SecretList: stores.secret_list;
     WorkloadSecretGet: stores.workload_secret_get;
+    WorkloadSecretList: stores.workload_secret_list;
     ServiceInstances: stores.service_instances;
     ServiceNames: stores.service_names;
     Jwks: keyring.jwks;
@@ -90,6 +92,7 @@ pub(super) fn router(server: &Arc<Server>) -> Router {
         .handle::<SecretPut>(Arc::clone(server))
         .handle::<SecretDelete>(Arc::clone(server))
         .handle::<WorkloadSecretGet>(Arc::clone(server))
+        .handle::<WorkloadSecretList>(Arc::clone(server))
         .handle::<ServiceInstances>(Arc::clone(server))
         .handle::<ServiceNames>(Arc::clone(server))
         .handle::<ServicesUpsert>(Arc::clone(server))

@@ -4,6 +4,30 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use drover_model::secret::SecretText;
 
+/// The cluster that is meant when a job or a block names none.
+pub const DEFAULT_CLUSTER: &str = "default";
+
+/// The clusters of one kind: the one that jobs mean when they name none, and others by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Clusters<T> {
+    pub default: T,
+    pub named: BTreeMap<String, T>,
+}
+
+impl<T> Clusters<T> {
+    /// All of them with their names, the default one first.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &T)> {
+        std::iter::once((DEFAULT_CLUSTER, &self.default)).chain(self.named.iter().map(|(name, cluster)| (name.as_str(), cluster)))
+    }
+}
+
+/// How a part of the agent is checked by Consul.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AdvertisedCheck {
+    pub failures_before_critical: u32,
+    pub failures_before_warning: u32,
+}
+
 /// Where the catalogue and the key-value store are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsulSection {
@@ -26,6 +50,14 @@ pub struct ConsulSection {
     pub client_auto_join: bool,
     pub server_service_name: String,
     pub client_service_name: String,
+    /// Checks ask the advertised addresses, not those that are listened at.
+    pub checks_use_advertise: bool,
+    pub server_http_check_name: String,
+    pub server_serf_check_name: String,
+    pub server_rpc_check_name: String,
+    pub client_http_check_name: String,
+    pub server_check: AdvertisedCheck,
+    pub client_check: AdvertisedCheck,
     pub service_auth_method: String,
     pub task_auth_method: String,
     pub service_identity: Option<IdentitySection>,
@@ -53,6 +85,13 @@ impl Default for ConsulSection {
             client_auto_join: true,
             server_service_name: "nomad".to_owned(),
             client_service_name: "nomad-client".to_owned(),
+            checks_use_advertise: false,
+            server_http_check_name: "Nomad Server HTTP Check".to_owned(),
+            server_serf_check_name: "Nomad Server Serf Check".to_owned(),
+            server_rpc_check_name: "Nomad Server RPC Check".to_owned(),
+            client_http_check_name: "Nomad Client HTTP Check".to_owned(),
+            server_check: AdvertisedCheck::default(),
+            client_check: AdvertisedCheck::default(),
             service_auth_method: "nomad-workloads".to_owned(),
             task_auth_method: "nomad-workloads".to_owned(),
             service_identity: None,
@@ -110,6 +149,7 @@ pub struct IdentitySection {
     pub audience: Vec<String>,
     pub env: bool,
     pub file: bool,
+    pub filepath: String,
     pub ttl: Duration,
     pub extra_claims: BTreeMap<String, String>,
 }

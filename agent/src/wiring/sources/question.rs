@@ -40,6 +40,7 @@ impl Watcher {
             token: Some(self.task.consul_token.clone()),
             // `default` is the only one that Consul without namespaces has, and it does not want to hear of it.
             namespace: Some(self.task.consul.namespace.clone()).filter(|name| !matches!(name.as_str(), "" | "default")),
+            partition: Some(self.task.consul.partition.clone()).filter(|name| !matches!(name.as_str(), "" | "default")),
         }
     }
 

@@ -1,20 +1,35 @@
 //! Secrets and certificates: read, kept alive, read again before they end.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use drover_client::parts::VaultPart;
-use drover_integrations::{Access, Secret, Secrets, certificate, lease};
-use drover_template::Data;
+use drover_integrations::{
+    Access, Error, Query, Secret, Secrets,
+    certificate::{self, Certificate},
+    lease,
+};
+use drover_template::{Data, Ownership, read_beneath, write_beneath};
+use sha2::{Digest, Sha256};
 
 use super::{
     convert,
-    watcher::{Retry, Watcher},
+    watcher::{LEAST_PAUSE, Retry, Watcher, pause_or_new_token},
 };
 
 /// How often secrets of the embedded store are looked at: asking it costs next to nothing.
 const EMBEDDED_PACE: Duration = Duration::from_secs(2);
 /// How often a secret that is not there yet is looked for.
 const MISSING_PACE: Duration = Duration::from_secs(5);
+
+/// Where certificates are kept, beneath the task's folder.
+const KEPT_CERTIFICATES: &str = "secrets/.certificates";
+const KEPT_MODE: u32 = 0o600;
+const KEPT_BYTES: usize = 1 << 20;
 
 /// The Vault of a task, with the task's own token.
 struct Vault {
@@ -26,6 +41,34 @@ impl Vault {
     /// The token is read anew for every call.
     fn secrets(&self) -> Arc<dyn Secrets> {
         self.part.cluster.secrets(&self.access)
+    }
+}
+
+/// Where a certificate outlives the agent: among the task's secrets, which go when the task does.
+struct Kept<'a> {
+    folder: &'a Path,
+    file: PathBuf,
+}
+
+impl<'a> Kept<'a> {
+    /// One for each distinct question.
+    fn new(watcher: &'a Watcher, path: &str, data: &BTreeMap<String, String>) -> Self {
+        let question = data.iter().fold(path.to_owned(), |text, (key, value)| format!("{text}\0{key}={value}"));
+        let digest = Sha256::digest(question);
+        let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        Self { folder: &watcher.task.task_dir, file: Path::new(KEPT_CERTIFICATES).join(format!("{name}.pem")) }
+    }
+
+    fn read(&self) -> Option<Certificate> {
+        let bytes = read_beneath(self.folder, &self.file, KEPT_BYTES).ok().flatten()?;
+        certificate::from_file(&bytes)
+    }
+
+    fn write(&self, certificate: &Certificate) {
+        let text = certificate.to_file();
+        if let Err(error) = write_beneath(self.folder, &self.file, text.expose().as_bytes(), KEPT_MODE, Ownership::default()) {
+            tracing::warn!(%error, "a certificate cannot be kept: an agent that restarts has another one issued");
+        }
     }
 }
 
@@ -54,6 +97,7 @@ impl Watcher {
             task: self.task.task.clone(),
             token: Some(self.task.vault_token.clone()),
             namespace: used.map(|used| used.namespace.clone()).filter(|name| !name.is_empty()),
+            partition: None,
         };
         Some(Vault { part, access })
     }
@@ -68,10 +112,21 @@ impl Watcher {
             Err(_) => return self.fail_for_good(format!("vault.read({path}): the version must be a number")),
         };
         let Some(vault) = self.vault().await else { return };
-        let mut retry = Retry::new();
+        let (mut retry, mut index) = (Retry::new(), 0);
         loop {
-            match vault.secrets().read(path, version).await {
-                Ok(found) => {
+            let (secrets, query) = (vault.secrets(), Query { index, ..Query::now() });
+            let read = match secrets.watch(path, version, &query) {
+                Some(waited) => waited.await.map(|answer| (Some(answer.next_index(index)), answer.data)),
+                None => secrets.read(path, version).await.map(|found| (None, found)),
+            };
+            match read {
+                Ok((Some(next), found)) => {
+                    retry.reset();
+                    index = next;
+                    self.publish(Data::Secret(found.map(convert::secret)));
+                    tokio::time::sleep(LEAST_PAUSE).await;
+                }
+                Ok((None, found)) => {
                     retry.reset();
                     self.keep(&vault, found).await;
                 }
@@ -79,7 +134,9 @@ impl Watcher {
                     if !self.note(&error) {
                         return;
                     }
-                    self.pause_or_new_token(retry.next(&self.neighbours)).await;
+                    // Nothing says that whoever answers next counts on from where the last one was.
+                    index = 0;
+                    self.pause(&error, &mut retry).await;
                 }
             }
         }
@@ -100,7 +157,7 @@ impl Watcher {
                     if !self.note(&error) {
                         return;
                     }
-                    self.pause_or_new_token(retry.next(&self.neighbours)).await;
+                    self.pause(&error, &mut retry).await;
                 }
             }
         }
@@ -147,7 +204,7 @@ impl Watcher {
                     if !self.note(&error) {
                         return;
                     }
-                    self.pause_or_new_token(retry.next(&self.neighbours)).await;
+                    self.pause(&error, &mut retry).await;
                 }
             }
         }
@@ -157,7 +214,9 @@ impl Watcher {
     pub(super) async fn watch_certificate(&self, path: &str, data: &BTreeMap<String, String>, previous: &[u8]) {
         let Some(vault) = self.vault().await else { return };
         let (mut retry, runtime) = (Retry::new(), &self.neighbours.runtime);
-        let mut known = certificate::from_file(previous).filter(|known| !known.private_key_pem.is_empty() || previous.is_empty());
+        let kept = Kept::new(self, path, data);
+        // What was issued is kept beside the task; a rendered file may hold it, too.
+        let mut known = kept.read().or_else(|| certificate::from_file(previous).filter(|known| !known.private_key_pem.is_empty()));
         loop {
             if let Some(certificate) = known.take() {
                 let due = certificate.validity.renew_after(runtime.clock.now(), &*runtime.random);
@@ -169,6 +228,7 @@ impl Watcher {
             match certificate::issue(&*vault.secrets(), path, data).await {
                 Ok(certificate) => {
                     retry.reset();
+                    kept.write(&certificate);
                     // Never in a busy loop, however short its life.
                     if certificate.validity.renew_after(runtime.clock.now(), &*runtime.random).is_zero() {
                         self.publish(Data::Certificate(convert::certificate(&certificate)));
@@ -180,19 +240,17 @@ impl Watcher {
                     if !self.note(&error) {
                         return;
                     }
-                    self.pause_or_new_token(retry.next(&self.neighbours)).await;
+                    self.pause(&error, &mut retry).await;
                 }
             }
         }
     }
 
-    /// Waits before another attempt; a new token is worth one at once.
-    async fn pause_or_new_token(&self, pause: Duration) {
-        let mut token = self.task.vault_token.clone();
-        token.mark_unchanged();
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            Ok(()) = token.changed() => {}
+    /// Waits before another attempt. Whoever keeps the token looks at it when it was refused; a new one is worth an attempt at once.
+    async fn pause(&self, error: &Error, retry: &mut Retry) {
+        if error.is_forbidden() {
+            self.task.vault_doubt.notify_one();
         }
+        pause_or_new_token(retry.next(&self.neighbours), &self.task.vault_token).await;
     }
 }

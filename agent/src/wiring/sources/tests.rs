@@ -5,7 +5,7 @@ use std::{
 };
 
 use drover_client::servers::Reply;
-use drover_integrations::embedded::Embedded;
+use drover_integrations::{Query, embedded::Embedded};
 use drover_model::{
     ids::NodeId,
     job::ConsulUse,
@@ -14,6 +14,7 @@ use drover_model::{
         Error, Read, ReadMeta,
         node::{
             CertificateIssue, IssuedCertificate, KvGet, KvList, NodeAuth, ServiceInstances, ServiceName, ServiceNames, WorkloadSecretGet,
+            WorkloadSecretList,
         },
     },
     secret::SecretText,
@@ -56,6 +57,9 @@ impl ServerCalls for OneKey {
     fn secret_get(&self, _: WorkloadSecretGet) -> Reply<'_, Read<Option<SecretVersion>>> {
         refused()
     }
+    fn secret_list(&self, _: WorkloadSecretList) -> Reply<'_, Read<Vec<String>>> {
+        refused()
+    }
     fn certificate_issue(&self, _: CertificateIssue) -> Reply<'_, IssuedCertificate> {
         refused()
     }
@@ -75,6 +79,8 @@ fn sources(calls: &Arc<OneKey>) -> NodeSources {
         calls,
         runtime: Runtime::real(),
         default_lease: Duration::from_secs(1),
+        max_stale: Duration::ZERO,
+        longest_wait: Query::LONGEST_WAIT,
     })
 }
 
@@ -93,6 +99,8 @@ fn task(byte: u8, folder: PathBuf) -> Arc<TaskContext> {
         vault_token: none(),
         consul: ConsulUse::default(),
         consul_token: none(),
+        vault_doubt: Arc::default(),
+        consul_doubt: Arc::default(),
         identity: none(),
     })
 }

@@ -4,12 +4,14 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use drover_client::templates::TaskContext;
 use drover_integrations::{Error, Query};
+use drover_model::secret::SecretText;
 use drover_template::{Data, Dependency, Observed, SourceError};
+use tokio::sync::watch;
 
 use super::{Neighbours, Sender};
 
 /// The shortest time between two questions: an answer that comes without any change must not make a busy loop.
-const LEAST_PAUSE: Duration = Duration::from_millis(10);
+pub(super) const LEAST_PAUSE: Duration = Duration::from_millis(10);
 /// After the first failure; doubled with each further one.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
@@ -102,7 +104,8 @@ impl Watcher {
         };
         let (mut index, mut retry) = (0, Retry::new());
         loop {
-            match ask(Query { index, ..Query::now() }).await {
+            let query = Query { index, wait: self.neighbours.longest_wait, ..Query::now().stale(self.neighbours.max_stale) };
+            match ask(query).await {
                 Ok(answer) => {
                     retry.reset();
                     index = answer.next_index(index);
@@ -113,9 +116,12 @@ impl Watcher {
                     if !self.note(&error) {
                         return;
                     }
+                    if error.is_forbidden() {
+                        self.task.consul_doubt.notify_one();
+                    }
                     // Nothing says that the peer that comes back counts on from where it was.
                     index = 0;
-                    tokio::time::sleep(retry.next(&self.neighbours)).await;
+                    pause_or_new_token(retry.next(&self.neighbours), &self.task.consul_token).await;
                 }
             }
         }
@@ -152,6 +158,16 @@ impl Watcher {
             }
             tokio::time::sleep(FILE_POLL).await;
         }
+    }
+}
+
+/// Waits before another attempt; a new token is worth one at once.
+pub(super) async fn pause_or_new_token(pause: Duration, token: &watch::Receiver<SecretText>) {
+    let mut token = token.clone();
+    token.mark_unchanged();
+    tokio::select! {
+        () = tokio::time::sleep(pause) => {}
+        Ok(()) = token.changed() => {}
     }
 }
 

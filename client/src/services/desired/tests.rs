@@ -107,3 +107,58 @@ fn addresses_and_checks_are_resolved() {
     assert_eq!((url.as_str(), method.as_str(), *tls_skip_verify), ("https://127.0.0.1:20100/health", "GET", true));
     assert_eq!(placed[0].checks[0].task, "app", "the only task is the one that check_restart restarts");
 }
+
+#[test]
+fn addresses_of_the_inside_are_used_when_there_is_an_inside() {
+    let (mut allocation, group) = allocation(false);
+    let resources = Arc::make_mut(&mut allocation.resources);
+    resources.shared.ports.0[0].to = 443;
+    let node = Arc::new(Node::default());
+    let added = BTreeMap::new();
+    let inputs = Inputs {
+        node: &node,
+        region: "global",
+        allocation: &allocation,
+        group: &group,
+        task: None,
+        dirs: None,
+        host: None,
+        denied: &[],
+        added: &added,
+    };
+    let group_environment = Environment::build(inputs);
+    for (name, mode, inside, want) in [
+        ("auto", "auto", "172.26.0.2", ("127.0.0.1", 20_100)),
+        ("host", "host", "172.26.0.2", ("127.0.0.1", 20_100)),
+        ("alloc", "alloc", "172.26.0.2", ("172.26.0.2", 443)),
+        ("driver", "driver", "172.26.0.2", ("172.26.0.2", 443)),
+        ("no network of its own", "alloc", "", ("127.0.0.1", 443)),
+    ] {
+        let status = drover_model::allocation::NetworkStatus { address: inside.to_owned(), ..Default::default() };
+        let allocation = Allocation { network_status: Some(status), ..allocation.clone() };
+        let standing = Standing {
+            allocation: &allocation,
+            group: &group,
+            host_ip: "10.0.0.9",
+            runs: &|_| true,
+            has_run: &|_| true,
+            group_environment: &group_environment,
+            task_environments: &BTreeMap::new(),
+        };
+        let (ip, port) = resolve(&standing, "https", mode);
+        assert_eq!((ip.as_str(), port), want, "{name}");
+    }
+}
+
+#[test]
+fn a_service_says_what_it_can_log_in_with() {
+    let placed = standing(false, true, true);
+    let group = &placed[0].service.identity;
+    assert_eq!((group.name.as_str(), group.service.as_str(), group.task.as_str()), ("", "shop", ""), "the job names no identity");
+    assert_eq!(placed[1].service.identity.task, "app");
+    let named = Service {
+        identity: Some(drover_model::job::WorkloadIdentity::default()),
+        ..Service { name: "web".to_owned(), ..Service::default() }
+    };
+    assert_eq!(identity(&named, None).name, "consul-service_web");
+}

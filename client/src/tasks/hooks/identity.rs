@@ -42,6 +42,7 @@ pub(super) fn request(scope: &Scope, task: &Task, identity: &WorkloadIdentity) -
     IdentityRequest {
         alloc_id: scope.alloc_id,
         task: task.name.clone(),
+        service: String::new(),
         identity: name_of(identity).to_owned(),
         audience: identity.audience.0.clone(),
         ttl: identity.ttl,

@@ -157,6 +157,8 @@ fn context(scope: &Scope, task: &Task) -> TaskContext {
         vault_token: scope.vault_token.subscribe(),
         consul: task.consul.clone().or_else(of_group).unwrap_or_default(),
         consul_token: scope.consul_token.subscribe(),
+        vault_doubt: Arc::clone(&scope.vault_doubt),
+        consul_doubt: Arc::clone(&scope.consul_doubt),
         identity: scope.identity.subscribe(),
     }
 }

@@ -15,7 +15,7 @@ pub(super) async fn keep_watched(shared: Arc<Shared>) {
             shared.watched.notified().await;
             continue;
         };
-        let pause = match shared.consul.agent_checks().await {
+        let pause = match agent_checks(&shared).await {
             Ok(checks) => {
                 if tell(&shared.state(), &checks) {
                     shared.changed.notify_one();
@@ -33,6 +33,16 @@ pub(super) async fn keep_watched(shared: Arc<Shared>) {
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// The checks of every namespace that something of ours is in.
+async fn agent_checks(shared: &Shared) -> crate::Result<BTreeMap<String, AgentCheck>> {
+    let namespaces = shared.state().wanted.namespaces();
+    let mut checks = BTreeMap::new();
+    for namespace in &namespaces {
+        checks.extend(shared.consul.agent_checks(namespace).await?);
+    }
+    Ok(checks)
 }
 
 /// Forgets watchers that nobody listens to; none when no other is left.

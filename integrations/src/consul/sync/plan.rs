@@ -73,6 +73,18 @@ impl Wanted {
         self.allocations.get(&allocation).map_or(&[], Vec::as_slice)
     }
 
+    /// Consul's own namespaces that there is something in. The cluster's is the empty one, and always among them.
+    pub(super) fn namespaces(&self) -> BTreeSet<String> {
+        let present = self.allocations.values().flatten();
+        let named = present.chain(self.written.values()).map(|service| service.consul_namespace.clone());
+        named.chain([String::new()]).collect()
+    }
+
+    /// The service that a check belongs to.
+    pub(super) fn owner_of(&self, check: &str) -> Option<Arc<Service>> {
+        self.allocations.values().flatten().find(|service| service.checks.iter().any(|own| own.id == check)).map(Arc::clone)
+    }
+
     fn by_id(&self) -> BTreeMap<&str, &Arc<Service>> {
         self.allocations.values().flatten().map(|service| (service.id.as_str(), service)).collect()
     }
@@ -82,8 +94,14 @@ impl Wanted {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Write {
     Register(Arc<Service>),
-    Deregister(String),
-    DeregisterCheck(String),
+    /// By id and Consul namespace.
+    Deregister(String, String),
+    /// As above, with the service that the check belongs to first.
+    DeregisterCheck {
+        service: String,
+        check: String,
+        namespace: String,
+    },
 }
 
 impl Write {
@@ -91,8 +109,8 @@ impl Write {
     pub(super) fn allocation(&self) -> Option<AllocId> {
         match self {
             Self::Register(service) => allocation_of(&service.id),
-            Self::Deregister(id) => allocation_of(id),
-            Self::DeregisterCheck(_) => None,
+            Self::Deregister(id, _) => allocation_of(id),
+            Self::DeregisterCheck { .. } => None,
         }
     }
 }
@@ -108,12 +126,20 @@ pub(super) struct Plan {
 }
 
 /// Compares what is wanted of `node` with what the agent has.
-pub(super) fn plan(wanted: &Wanted, node: &str, services: &BTreeMap<String, AgentService>, checks: &BTreeMap<String, AgentCheck>) -> Plan {
+///
+/// `again` are services to register whether or not they differ: their token is to be replaced.
+pub(super) fn plan(
+    wanted: &Wanted,
+    node: &str,
+    services: &BTreeMap<String, AgentService>,
+    checks: &BTreeMap<String, AgentCheck>,
+    again: &BTreeSet<String>,
+) -> Plan {
     let by_id = wanted.by_id();
     let mut plan = Plan { leaving: wanted.leaving.iter().copied().collect(), ..Plan::default() };
     for service in by_id.values() {
         let written = wanted.written.get(&service.id);
-        let changed_here = written.is_some_and(|written| written != *service);
+        let changed_here = again.contains(&service.id) || written.is_some_and(|written| written != *service);
         if !changed_here && services.get(&service.id).is_some_and(|found| is_same(service, node, found, checks)) {
             if written.is_none() {
                 plan.in_sync.push(Arc::clone(service));
@@ -124,13 +150,14 @@ pub(super) fn plan(wanted: &Wanted, node: &str, services: &BTreeMap<String, Agen
     }
     for (id, found) in services {
         if !by_id.contains_key(id.as_str()) && is_to_go(wanted, node, id, found) {
-            plan.writes.push(Write::Deregister(id.clone()));
+            plan.writes.push(Write::Deregister(id.clone(), found.namespace.clone()));
         }
     }
     for (id, found) in checks {
         let owner = by_id.get(found.service_id.as_str());
         if id.starts_with(CHECK_ID_PREFIX) && owner.is_some_and(|service| service.checks.iter().all(|check| check.id != *id)) {
-            plan.writes.push(Write::DeregisterCheck(id.clone()));
+            let (service, namespace) = (found.service_id.clone(), found.namespace.clone());
+            plan.writes.push(Write::DeregisterCheck { service, check: id.clone(), namespace });
         }
     }
     plan
@@ -146,7 +173,7 @@ fn is_to_go(wanted: &Wanted, node: &str, id: &str, found: &AgentService) -> bool
 }
 
 /// Whether the agent has `service` as it should be. How its checks are made cannot be asked, only whether they are there.
-fn is_same(service: &Service, node: &str, found: &AgentService, checks: &BTreeMap<String, AgentCheck>) -> bool {
+pub(in crate::consul) fn is_same(service: &Service, node: &str, found: &AgentService, checks: &BTreeMap<String, AgentCheck>) -> bool {
     // Somebody else may change the tags when the job allows it.
     let same_tags = service.enable_tag_override || found.tags == service.tags;
     let same_weights = service

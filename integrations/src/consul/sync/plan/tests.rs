@@ -58,7 +58,7 @@ fn agent(services: &[Arc<Service>], node: &str) -> (BTreeMap<String, AgentServic
 }
 
 fn writes(wanted: &Wanted, agent: &(BTreeMap<String, AgentService>, BTreeMap<String, AgentCheck>)) -> Vec<Write> {
-    plan(wanted, NODE, &agent.0, &agent.1).writes
+    plan(wanted, NODE, &agent.0, &agent.1, &BTreeSet::new()).writes
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn what_is_left_of_earlier_runs_goes_after_the_restore_and_only_ours() {
     let mut wanted = Wanted::default();
     assert_eq!(writes(&wanted, &both), []);
     wanted.restored();
-    assert_eq!(writes(&wanted, &both), [Write::Deregister(ours.id.clone())]);
+    assert_eq!(writes(&wanted, &both), [Write::Deregister(ours.id.clone(), String::new())]);
 }
 
 #[test]
@@ -136,16 +136,39 @@ fn what_an_allocation_no_longer_offers_goes() {
     let mut wanted = Wanted::default();
     wanted.set(allocation(1), vec![Arc::clone(&service)]);
     wanted.set(allocation(1), Vec::new());
-    assert_eq!(writes(&wanted, &agent), [Write::Deregister(service.id.clone())]);
+    assert_eq!(writes(&wanted, &agent), [Write::Deregister(service.id.clone(), String::new())]);
     // A check of it alone.
     let mut bare = (*service).clone();
     bare.checks.clear();
     wanted.set(allocation(1), vec![Arc::new(bare)]);
-    assert_eq!(writes(&wanted, &agent), [Write::DeregisterCheck(service.checks[0].id.clone())]);
+    assert_eq!(
+        writes(&wanted, &agent),
+        [Write::DeregisterCheck { service: service.id.clone(), check: service.checks[0].id.clone(), namespace: String::new() }]
+    );
     // All of it.
     assert!(wanted.leave(allocation(1)));
-    let plan = plan(&wanted, NODE, &agent.0, &agent.1);
-    assert_eq!((plan.writes, plan.leaving), (vec![Write::Deregister(service.id.clone())], vec![allocation(1)]));
+    let plan = plan(&wanted, NODE, &agent.0, &agent.1, &BTreeSet::new());
+    assert_eq!((plan.writes, plan.leaving), (vec![Write::Deregister(service.id.clone(), String::new())], vec![allocation(1)]));
     wanted.forget(allocation(1));
     assert!(!wanted.leave(allocation(1)));
+}
+
+#[test]
+fn a_service_whose_token_ends_is_registered_again() {
+    let service = service(1, &[]);
+    let agent = agent(&[Arc::clone(&service)], NODE);
+    let mut wanted = Wanted::default();
+    wanted.set(allocation(1), vec![Arc::clone(&service)]);
+    let again = BTreeSet::from([service.id.clone()]);
+    assert_eq!(plan(&wanted, NODE, &agent.0, &agent.1, &again).writes, [Write::Register(service)]);
+}
+
+#[test]
+fn every_namespace_of_a_service_is_looked_at() {
+    let mut elsewhere = (*service(1, &[])).clone();
+    elsewhere.consul_namespace = "team".into();
+    let mut wanted = Wanted::default();
+    assert_eq!(wanted.namespaces(), BTreeSet::from([String::new()]));
+    wanted.set(allocation(1), vec![Arc::new(elsewhere)]);
+    assert_eq!(wanted.namespaces(), BTreeSet::from([String::new(), "team".to_owned()]));
 }
