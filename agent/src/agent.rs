@@ -31,6 +31,9 @@ use crate::{
 /// How often a drain at shutdown is looked at.
 const DRAIN_POLL: Duration = Duration::from_millis(250);
 
+/// How long a server may take to leave its cluster.
+const LEAVE_WITHIN: Duration = Duration::from_secs(15);
+
 /// Why an agent did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -198,10 +201,17 @@ impl Agent {
         self.server.as_ref().map(drover_server::Running::server)
     }
 
-    /// Empties the node first, where the configuration wants that and the agent leaves for good.
+    /// Empties the node and takes the server out of its cluster, where the agent leaves for good.
     pub async fn leave(&self) {
         if let (Some(client), Some(drain)) = (&self.client, self.config.client.drain_on_shutdown) {
             self.drain(client, drain).await;
+        }
+        if let Some(server) = self.server() {
+            match tokio::time::timeout(LEAVE_WITHIN, server.leave()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the server could not leave its cluster"),
+                Err(_) => tracing::warn!("the server has not left its cluster within {LEAVE_WITHIN:?}"),
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{ids::Name, time::nanos_option};
 
 pub mod allocation;
+pub mod autopilot;
 pub mod client;
 pub mod deployment;
 pub mod embedded;

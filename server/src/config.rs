@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use drover_model::rpc::autopilot::AutopilotConfig;
+
 use crate::{embedded::StoresConfig, identity::Algorithm, state::SchedulerConfig};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -22,6 +24,21 @@ pub struct ServerConfig {
     pub bootstrap_expect: u32,
     /// RPC addresses of other servers.
     pub join: Vec<String>,
+    /// The longest pause between two rounds of asking them.
+    pub retry_interval: Duration,
+    /// After so many rounds in vain a new server asks no more; 0: it always does.
+    pub retry_max: u32,
+    /// After it has left, a server asks those that it knew to take it in again, when it starts.
+    pub rejoin_after_leave: bool,
+    /// It follows and answers stale reads, but never gets a vote.
+    pub non_voting: bool,
+    /// Stretches the times that decide when a leader is given up.
+    pub raft_multiplier: u32,
+    /// A snapshot is written after so many log entries, and so many are kept behind it; none: the standard.
+    pub snapshot_entries: Option<u64>,
+    pub trailing_entries: Option<u64>,
+    /// How a new cluster looks after its servers.
+    pub autopilot: AutopilotConfig,
     pub heartbeat: HeartbeatConfig,
     pub gc: GcConfig,
     /// How many evaluations are computed side by side.
@@ -46,6 +63,14 @@ impl Default for ServerConfig {
             rpc_advertise: None,
             bootstrap_expect: 1,
             join: Vec::new(),
+            retry_interval: Duration::from_secs(30),
+            retry_max: 0,
+            rejoin_after_leave: false,
+            non_voting: false,
+            raft_multiplier: 1,
+            snapshot_entries: None,
+            trailing_entries: None,
+            autopilot: AutopilotConfig::default(),
             heartbeat: HeartbeatConfig::default(),
             gc: GcConfig::default(),
             schedulers: 2,

@@ -125,6 +125,7 @@ impl Change<'_> {
             Command::KeyRemove { id } => self.key_remove(id),
             Command::CaUpsert { ca } => self.ca_upsert(*ca),
             Command::SchedulerConfig { config, check } => self.scheduler_config(*config, check),
+            Command::AutopilotConfig { config, check } => self.autopilot_config(*config, check),
         }
     }
 

@@ -102,6 +102,11 @@ impl Leader {
             let command = Command::SchedulerConfig { config: Box::new(self.config.scheduler.clone()), check: Some(0) };
             self.proposer.propose(command).await?.accepted()?;
         }
+        if self.store.snapshot().autopilot_config().create_index == 0 {
+            let command = Command::AutopilotConfig { config: Box::new(self.config.autopilot.clone()), check: Some(0) };
+            // Another leader may have been first.
+            self.proposer.propose(command).await?;
+        }
         Ok(())
     }
 

@@ -13,7 +13,6 @@ pub use config::{GcConfig, HeartbeatConfig, ServerConfig};
 pub use server::{Error, Running, Server};
 
 pub mod blocked;
-mod bootstrap;
 pub mod broker;
 mod clients;
 pub mod config;
@@ -29,6 +28,7 @@ pub mod heartbeats;
 pub mod identity;
 pub mod leader;
 pub mod machine;
+pub mod membership;
 mod node_rpc;
 mod peers;
 pub mod perform;

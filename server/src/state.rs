@@ -12,6 +12,7 @@ use drover_model::{
     job::{Job, JobSubmission, JobSummary},
     kv::{KvEntry, StoredSecret},
     node::Node,
+    rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
 };
 use drover_scheduler::Usage;
@@ -54,6 +55,7 @@ pub enum TableId {
     Secrets,
     Keys,
     Ca,
+    /// What operators set: the scheduler's configuration and autopilot's.
     SchedulerConfig,
 }
 
@@ -118,6 +120,7 @@ pub struct State {
     keys: Table<KeyId, StoredKey>,
     ca: Option<Arc<StoredCa>>,
     scheduler_config: Arc<SchedulerConfig>,
+    autopilot_config: Arc<AutopilotConfig>,
 
     /// Jobs whose counts changed during the command that is being applied; empty between commands.
     touched_jobs: BTreeSet<JobKey>,

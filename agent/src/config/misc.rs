@@ -29,16 +29,13 @@ pub(super) fn apply(top: &mut Section, config: &mut Config) -> Result<(), Config
         Ok(())
     })?;
     top.each("autopilot", |block| {
-        block.accepted(&[
-            "cleanup_dead_servers",
-            "last_contact_threshold",
-            "max_trailing_logs",
-            "server_stabilization_time",
-            "min_quorum",
-            "enable_redundancy_zones",
-            "disable_upgrade_migration",
-            "enable_custom_upgrades",
-        ]);
+        let autopilot = &mut config.autopilot;
+        set(&mut autopilot.cleanup_dead_servers, block.flag("cleanup_dead_servers")?);
+        set(&mut autopilot.last_contact_threshold, block.duration("last_contact_threshold")?);
+        set(&mut autopilot.max_trailing_logs, block.number("max_trailing_logs")?);
+        set(&mut autopilot.server_stabilization_time, block.duration("server_stabilization_time")?);
+        set(&mut autopilot.min_quorum, block.number("min_quorum")?);
+        block.accepted(&["enable_redundancy_zones", "disable_upgrade_migration", "enable_custom_upgrades"]);
         Ok(())
     })?;
     refused(top)?;

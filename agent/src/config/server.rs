@@ -15,6 +15,8 @@ pub(super) fn apply(section: &mut Section, server: &mut ServerSection) -> Result
     }
     set_some(&mut server.raft_snapshot_threshold, section.number("raft_snapshot_threshold")?);
     set_some(&mut server.raft_trailing_logs, section.number("raft_trailing_logs")?);
+    set(&mut server.rejoin_after_leave, section.flag("rejoin_after_leave")?);
+    set(&mut server.non_voting_server, section.flag("non_voting_server")?);
     timing(section, server)?;
     join(section, &mut server.join)?;
     limits(section, server)?;
@@ -47,7 +49,6 @@ pub(super) fn apply(section: &mut Section, server: &mut ServerSection) -> Result
         "acl_token_gc_threshold",
         "root_key_gc_interval",
         "root_key_gc_threshold",
-        "rejoin_after_leave",
         "plan_apply_pipeline",
         "enable_event_broker",
         "deploy_query_rate_limit",
@@ -59,13 +60,9 @@ pub(super) fn apply(section: &mut Section, server: &mut ServerSection) -> Result
         "log_file",
         "num_plan_workers",
     ]);
-    for key in ["non_voting_server", "redundancy_zone"] {
-        if let Some(place) = section.given(key) {
-            return Err(ConfigError::Invalid {
-                place: place.to_string(),
-                message: format!("server.{key}: every server votes; this is not supported"),
-            });
-        }
+    if let Some(place) = section.given("redundancy_zone") {
+        let message = "server.redundancy_zone: redundancy zones are not supported; use non_voting_server".to_owned();
+        return Err(ConfigError::Invalid { place: place.to_string(), message });
     }
     Ok(())
 }

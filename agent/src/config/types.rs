@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 
+use drover_model::rpc::autopilot::AutopilotConfig;
+
 pub use client::*;
 pub use integrations::*;
 pub use server::*;
@@ -38,6 +40,7 @@ pub struct Config {
     pub consul: ConsulSection,
     pub vault: VaultSection,
     pub telemetry: Telemetry,
+    pub autopilot: AutopilotConfig,
     pub ui_enabled: bool,
     /// The files it came from.
     pub files: Vec<PathBuf>,
@@ -148,6 +151,7 @@ impl Config {
             consul: ConsulSection::default(),
             vault: VaultSection::default(),
             telemetry: Telemetry::default(),
+            autopilot: AutopilotConfig::default(),
             ui_enabled: true,
             files: Vec::new(),
         };

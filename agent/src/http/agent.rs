@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use drover_model::rpc::{
     Error,
     operator::ServerInfo,
-    status::{LeaderGet, Member, MemberList, PeersGet},
+    status::{LeaderGet, Member, MemberList, PeersGet, ServerForceLeave, ServerJoin},
 };
 use http::HeaderValue;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use super::{
     call::{Call, Verb, invalid_method},
     reply::{Outcome, nowhere},
 };
-use crate::config::Config;
+use crate::{config::Config, wiring::server::with_port};
 
 pub(super) async fn route(call: Call, rest: String) -> Outcome {
     call.check_region()?;
@@ -27,10 +27,12 @@ pub(super) async fn route(call: Call, rest: String) -> Outcome {
             let peers = call.api.backend().call(PeersGet {}).await?;
             call.json_reply(&peers)
         }
-        ("servers" | "join" | "force-leave", Verb::Write) => {
-            Err(Error::new(501, format!("/v1/agent/{rest}: servers are joined with server_join in the configuration")))
+        ("join", Verb::Write) => join(call).await,
+        ("force-leave", Verb::Write) => force_leave(call).await,
+        ("servers", Verb::Write) => {
+            Err(Error::new(501, "/v1/agent/servers: an agent learns its servers from those that it knows; name these in its configuration"))
         }
-        ("self" | "members" | "health" | "servers", _) => Err(invalid_method()),
+        ("self" | "members" | "health" | "servers" | "join" | "force-leave", _) => Err(invalid_method()),
         _ => nowhere(),
     }
 }
@@ -50,6 +52,29 @@ async fn members(call: Call) -> Outcome {
     let config = call.api.config();
     let own = Members { server_name: config.name.clone(), server_region: &config.region, server_dc: &config.datacenter, members };
     call.json_reply(&own)
+}
+
+/// What is asked of the server in this very process, whoever leads.
+fn only_server(call: &Call) -> Result<(), Error> {
+    if call.api.config().server.enabled { Ok(()) } else { Err(Error::new(501, "this agent runs no server")) }
+}
+
+async fn join(call: Call) -> Outcome {
+    only_server(&call)?;
+    let addresses: Vec<String> = call.params("address").filter(|text| !text.is_empty()).map(with_port).collect();
+    if addresses.is_empty() {
+        return Err(Error::bad_request("missing address to join"));
+    }
+    let joined = call.api.backend().call(ServerJoin { addresses }).await?;
+    call.json_reply(&joined)
+}
+
+async fn force_leave(call: Call) -> Outcome {
+    only_server(&call)?;
+    let node = call.param("node").filter(|text| !text.is_empty()).map(str::to_owned);
+    let node = node.ok_or_else(|| Error::bad_request("missing node to force leave"))?;
+    call.api.backend().call(ServerForceLeave { node }).await?;
+    super::reply::empty()
 }
 
 #[derive(Serialize)]

@@ -166,6 +166,11 @@ impl Connection {
         self.inner().reason().to_owned()
     }
 
+    /// Whether it is the very same connection.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.handle, &other.handle)
+    }
+
     pub fn is_closed(&self) -> bool {
         self.inner().closing.is_cancelled()
     }

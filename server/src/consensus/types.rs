@@ -14,16 +14,36 @@ openraft::declare_raft_types!(
         D = Batch,
         R = BatchApplied,
         NodeId = u64,
-        Node = openraft::BasicNode,
+        Node = ServerNode,
         SnapshotData = Cursor<Vec<u8>>,
 );
+
+/// What the log says of a server. Logs of the first version have its address alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerNode {
+    /// The RPC address that others reach it at.
+    pub addr: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub datacenter: String,
+    /// It follows and answers stale reads, but is never asked for its vote.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub non_voting: bool,
+}
+
+impl From<String> for ServerNode {
+    fn from(addr: String) -> Self {
+        Self { addr, ..Self::default() }
+    }
+}
 
 pub(super) type Entry = openraft::Entry<TypeConfig>;
 pub(super) type LogId = openraft::LogId<u64>;
 pub(super) type Vote = openraft::Vote<u64>;
 pub(super) type StorageError = openraft::StorageError<u64>;
-pub(super) type SnapshotMeta = openraft::SnapshotMeta<u64, openraft::BasicNode>;
-pub(super) type StoredMembership = openraft::StoredMembership<u64, openraft::BasicNode>;
+pub(super) type SnapshotMeta = openraft::SnapshotMeta<u64, ServerNode>;
+pub(super) type StoredMembership = openraft::StoredMembership<u64, ServerNode>;
 
 /// Commands that share a log entry.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

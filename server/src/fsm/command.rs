@@ -14,13 +14,14 @@ use drover_model::{
     kv::SealedVersion,
     node::{DrainStrategy, Eligibility, LastDrain, Node, NodeEvent, NodeStatus},
     plan::Stop,
+    rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
     time::UnixNanos,
 };
 use serde::{Deserialize, Serialize};
 
 /// The version of commands in the log. A newer one than this binary's is refused when the log is opened.
-pub const COMMAND_VERSION: u16 = 1;
+pub const COMMAND_VERSION: u16 = 2;
 
 /// One command with the moment it was proposed at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -174,6 +175,10 @@ pub enum Command {
 
     SchedulerConfig {
         config: Box<crate::state::SchedulerConfig>,
+        check: Option<u64>,
+    },
+    AutopilotConfig {
+        config: Box<AutopilotConfig>,
         check: Option<u64>,
     },
 }

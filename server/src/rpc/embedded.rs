@@ -12,7 +12,6 @@ use drover_model::rpc::{
 };
 use drover_runtime::rpc::{Caller, Handle, Router};
 
-use super::handlers::read_at;
 use crate::Server;
 
 /// `Message: part.method`: a read, of the leader unless it may be stale.
@@ -20,12 +19,13 @@ macro_rules! reads {
     ($($message:ty: $part:ident.$method:ident;)+) => {$(
         impl Handle<$message> for Server {
             async fn handle(&self, caller: Caller, message: $message) -> Result<<$message as Method>::Reply, Error> {
-                if !message.options.stale && let Some(leader) = self.leader_elsewhere(&caller).await? {
-                    return read_at(&leader, &caller, &message, &message.options).await;
+                if !message.options.stale && let Some(reply) = self.read_elsewhere(&caller, &message, &message.options).await? {
+                    return Ok(reply);
                 }
+                self.check_freshness(&message.options).await?;
                 // Who waits for a change must not hold up a server that stops.
                 tokio::select! {
-                    reply = self.$part().$method(message) => reply,
+                    reply = self.$part().$method(message) => reply.map(|read| self.with_freshness(read)),
                     () = self.stopping() => Err(Error::unavailable("this server is shutting down")),
                 }
             }

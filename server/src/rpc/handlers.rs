@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 use drover_model::rpc::{
     Error, Method, Read, ReadOptions,
     allocation::{AllocationGet, AllocationList, AllocationNode, AllocationServices, AllocationStop},
+    autopilot::{AutopilotGet, AutopilotHealthGet, AutopilotSet},
     deployment::{
         DeploymentAllocHealth, DeploymentAllocations, DeploymentFail, DeploymentGet, DeploymentList, DeploymentPause, DeploymentPromote,
     },
@@ -20,9 +21,9 @@ use drover_model::rpc::{
     operator::{RaftConfigurationGet, SchedulerConfigGet, SchedulerConfigSet, ServerInfo, ServerMetrics, SystemGc},
     search::Search,
     service::ServiceDelete,
-    status::{LeaderGet, MemberList, PeersGet, RegionList},
+    status::{LeaderGet, PeersGet, RegionList},
 };
-use drover_runtime::rpc::{Caller, Connection, Handle, Router};
+use drover_runtime::rpc::{Caller, Handle, Router};
 
 use super::{
     Desk, Found, allocations, catalogue, deployments, dispatch, evaluations, job_reads, job_writes, nodes, operator, plan, register,
@@ -61,16 +62,32 @@ impl Server {
 
 /// Beyond the time that a blocking read may wait.
 const READ_MARGIN: Duration = Duration::from_secs(30);
+/// How often a read looks for a leader anew, when the one that it asked has gone.
+const READ_TRIES: u32 = 3;
+/// Before it does.
+const READ_PAUSE: Duration = Duration::from_millis(200);
 
-/// Lets the leader answer a read, however long it may wait.
-pub(super) async fn read_at<M: Method>(
-    leader: &Connection,
-    caller: &Caller,
-    message: &M,
-    options: &ReadOptions,
-) -> Result<M::Reply, Error> {
-    let wait = if options.min_index == 0 { Duration::ZERO } else { options.max_wait.unwrap_or(MAX_WAIT).min(MAX_WAIT) };
-    leader.call(&caller.header(), message, wait + READ_MARGIN).await
+impl Server {
+    /// Lets the leader answer a read, however long it may wait; none when this server leads. Reading twice does no harm, so a leader that goes is no error.
+    pub(super) async fn read_elsewhere<M: Method>(
+        &self,
+        caller: &Caller,
+        message: &M,
+        options: &ReadOptions,
+    ) -> Result<Option<M::Reply>, Error> {
+        let wait = if options.min_index == 0 { Duration::ZERO } else { options.max_wait.unwrap_or(MAX_WAIT).min(MAX_WAIT) };
+        let mut tries = READ_TRIES;
+        loop {
+            let Some(leader) = self.leader_elsewhere(caller).await? else { return Ok(None) };
+            match leader.call(&caller.header(), message, wait + READ_MARGIN).await {
+                Err(error) if error.is_unavailable() && leader.is_closed() && tries > 0 => {
+                    tries -= 1;
+                    tokio::time::sleep(READ_PAUSE).await;
+                }
+                reply => return reply.map(Some),
+            }
+        }
+    }
 }
 
 /// `Message: function, tables`: a read.
@@ -78,8 +95,8 @@ macro_rules! reads {
     ($($message:ty: $function:path, [$($table:ident),+];)+) => {$(
         impl Handle<$message> for Server {
             async fn handle(&self, caller: Caller, message: $message) -> Result<<$message as Method>::Reply, Error> {
-                if !message.options.stale && let Some(leader) = self.leader_elsewhere(&caller).await? {
-                    return read_at(&leader, &caller, &message, &message.options).await;
+                if !message.options.stale && let Some(reply) = self.read_elsewhere(&caller, &message, &message.options).await? {
+                    return Ok(reply);
                 }
                 self.look(&message.options, &[$(TableId::$table),+], |state| $function(state, &message)).await
             }
@@ -153,6 +170,7 @@ writes! {
     NodeEvaluate: nodes::evaluate;
     ServiceDelete: catalogue::delete;
     SchedulerConfigSet: operator::set_scheduler_config;
+    AutopilotSet: operator::set_autopilot;
 }
 
 async fn planned(desk: Desk<'_>, message: JobPlan) -> Result<<JobPlan as Method>::Reply, Error> {
@@ -234,7 +252,9 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         .handle::<LeaderGet>(Arc::clone(server))
         .handle::<PeersGet>(Arc::clone(server))
         .handle::<RegionList>(Arc::clone(server))
-        .handle::<MemberList>(Arc::clone(server))
+        .handle::<AutopilotGet>(Arc::clone(server))
+        .handle::<AutopilotSet>(Arc::clone(server))
+        .handle::<AutopilotHealthGet>(Arc::clone(server))
         .stream(move |caller, message, sink| {
             let server = Arc::clone(&streaming);
             async move { server.stream_client(caller, message, sink).await }

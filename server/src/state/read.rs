@@ -10,6 +10,7 @@ use drover_model::{
     job::{Job, JobSubmission, JobSummary},
     kv::{KvEntry, StoredSecret},
     node::Node,
+    rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
 };
 use drover_scheduler::Usage;
@@ -256,6 +257,10 @@ impl State {
 
     pub fn ca(&self) -> Option<&Arc<StoredCa>> {
         self.ca.as_ref()
+    }
+
+    pub fn autopilot_config(&self) -> &Arc<AutopilotConfig> {
+        &self.autopilot_config
     }
 
     pub fn scheduler_config(&self) -> &Arc<SchedulerConfig> {

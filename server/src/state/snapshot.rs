@@ -17,6 +17,7 @@ use drover_model::{
     job::{Job, JobSubmission, JobSummary},
     kv::{KvEntry, StoredSecret},
     node::Node,
+    rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -25,7 +26,7 @@ use super::{SchedulerConfig, State, TableId};
 use crate::identity::{StoredCa, StoredKey};
 
 /// The version that is written. Older ones are read as long as this file knows them.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 const FORMAT: &str = "drover-state";
 /// Rows in one record, so that neither side holds the whole stream in memory.
 const CHUNK_ROWS: usize = 512;
@@ -65,6 +66,8 @@ enum Record {
     Keys(Vec<Arc<StoredKey>>),
     Ca(Arc<StoredCa>),
     SchedulerConfig(Arc<SchedulerConfig>),
+    /// Since version 2.
+    AutopilotConfig(Arc<AutopilotConfig>),
     /// After the allocations, because summaries count those that were collected too.
     Summaries(Vec<Arc<JobSummary>>),
     End {
@@ -102,6 +105,7 @@ pub fn encode(state: &State, out: &mut dyn Write) -> Result<(), Error> {
         writer.write(&Record::Ca(Arc::clone(ca)))?;
     }
     writer.write(&Record::SchedulerConfig(Arc::clone(state.scheduler_config())))?;
+    writer.write(&Record::AutopilotConfig(Arc::clone(state.autopilot_config())))?;
     writer.chunks(state.summaries.values().cloned(), Record::Summaries)?;
     let rows = writer.rows;
     writer.write(&Record::End { rows })
@@ -192,6 +196,10 @@ impl Reader {
             }
             Record::SchedulerConfig(config) => {
                 state.put_scheduler_config(Arc::unwrap_or_clone(config));
+                0
+            }
+            Record::AutopilotConfig(config) => {
+                state.put_autopilot_config(Arc::unwrap_or_clone(config));
                 0
             }
             Record::End { .. } => 0,

@@ -10,6 +10,7 @@ use drover_model::{
     job::{Job, JobSubmission, JobSummary},
     kv::{KvEntry, StoredSecret},
     node::Node,
+    rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
 };
 
@@ -327,6 +328,11 @@ impl State {
     pub(crate) fn put_ca(&mut self, ca: StoredCa) {
         self.ca = Some(Arc::new(ca));
         self.touch(TableId::Ca);
+    }
+
+    pub(crate) fn put_autopilot_config(&mut self, config: AutopilotConfig) {
+        self.autopilot_config = Arc::new(config);
+        self.touch(TableId::SchedulerConfig);
     }
 
     pub(crate) fn put_scheduler_config(&mut self, config: SchedulerConfig) {
