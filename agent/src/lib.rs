@@ -15,6 +15,7 @@ pub use run::{RunError, run};
 
 mod agent;
 pub mod config;
+mod footprint;
 pub mod http;
 mod logging;
 mod rendezvous;

@@ -1,13 +1,19 @@
 //! The life of an agent as a command: configuration, banner, signals.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    Agent, AgentFlags, Config, ConfigError, StartError,
+    Agent, AgentFlags, Config, ConfigError, StartError, footprint,
     logging::{self, Logging},
 };
+
+/// When what starting needed has been done: registration, the first heartbeats and queries.
+const SETTLED_AFTER: Duration = Duration::from_secs(4);
 
 /// Why the command ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +35,7 @@ pub fn run(flags: AgentFlags) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("drover").build().map_err(RunError::Runtime)?;
     let outcome = runtime.block_on(live(flags, config, logging));
     // What blocks (a file system that hangs, say) must not keep the process.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    runtime.shutdown_timeout(Duration::from_secs(5));
     outcome
 }
 
@@ -46,8 +52,17 @@ async fn live(flags: AgentFlags, config: Config, logging: Logging) -> Result<(),
     };
     say(&banner(&agent));
     notify("READY=1");
+    let settled = tokio::time::sleep(SETTLED_AFTER);
+    tokio::pin!(settled);
+    let mut is_settled = false;
     let leaves = loop {
         tokio::select! {
+            () = &mut settled, if !is_settled => {
+                is_settled = true;
+                if let Err(error) = footprint::release_code() {
+                    tracing::debug!(%error, "code that only starting needed stays mapped");
+                }
+            }
             _ = interrupt.recv() => break agent.config().leave_on_interrupt,
             _ = terminate.recv() => break agent.config().leave_on_terminate,
             _ = reload.recv() => reload_log_level(&flags, &logging),

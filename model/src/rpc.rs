@@ -5,6 +5,7 @@
 
 use std::{fmt, time::Duration};
 
+pub use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{ids::Name, time::nanos_option};
@@ -28,9 +29,16 @@ pub mod status;
 pub const VERSION: u16 = 1;
 
 /// A call that has one reply.
+///
+/// [`method!`](crate::method) writes the encodings, so that their code stands once where a message is declared, not again in each crate that sends it.
 pub trait Method: Serialize + DeserializeOwned + Send + Sync + 'static {
     const NAME: &'static str;
     type Reply: Serialize + DeserializeOwned + Send + 'static;
+
+    fn encode(&self) -> Result<Bytes, Error>;
+    fn decode(bytes: &[u8]) -> Result<Self, Error>;
+    fn encode_reply(reply: &Self::Reply) -> Result<Bytes, Error>;
+    fn decode_reply(bytes: &[u8]) -> Result<Self::Reply, Error>;
 }
 
 /// A call whose replies come until one of the two ends it.
@@ -46,6 +54,19 @@ macro_rules! method {
         impl $crate::rpc::Method for $message {
             const NAME: &'static str = $name;
             type Reply = $reply;
+
+            fn encode(&self) -> ::std::result::Result<$crate::rpc::Bytes, $crate::rpc::Error> {
+                $crate::rpc::encode(self)
+            }
+            fn decode(bytes: &[u8]) -> ::std::result::Result<Self, $crate::rpc::Error> {
+                $crate::rpc::decode(bytes)
+            }
+            fn encode_reply(reply: &Self::Reply) -> ::std::result::Result<$crate::rpc::Bytes, $crate::rpc::Error> {
+                $crate::rpc::encode(reply)
+            }
+            fn decode_reply(bytes: &[u8]) -> ::std::result::Result<Self::Reply, $crate::rpc::Error> {
+                $crate::rpc::decode(bytes)
+            }
         }
     };
 }
@@ -59,6 +80,16 @@ macro_rules! stream_method {
             type Item = $item;
         }
     };
+}
+
+/// A message as bytes.
+pub fn encode<T: Serialize + ?Sized>(message: &T) -> Result<Bytes, Error> {
+    rmp_serde::to_vec_named(message).map(Bytes::from).map_err(|error| Error::internal(format!("cannot encode a message: {error}")))
+}
+
+/// A message from bytes that somebody sent.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    rmp_serde::from_slice(bytes).map_err(|error| Error::bad_request(format!("cannot decode a message: {error}")))
 }
 
 /// Why a call failed: a status as in HTTP, and one line for people.

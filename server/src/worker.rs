@@ -27,6 +27,8 @@ use crate::{
 const LANES_PER_SCHEDULER: usize = 8;
 /// How long the state may take to have what an evaluation is about.
 const SNAPSHOT_WITHIN: Duration = Duration::from_secs(10);
+/// The most nodes, and the most allocations asked for or there already, of an evaluation that takes some tens of microseconds.
+const SHORT_WORK: u32 = 32;
 /// Plans in a row of which nothing was committed.
 const SERVICE_ATTEMPTS: u32 = 5;
 const OTHER_ATTEMPTS: u32 = 2;
@@ -120,7 +122,11 @@ impl Workers {
     async fn compute(&self, snapshot: &State, evaluation: &Evaluation) -> Result<Outcome, drover_scheduler::Error> {
         let _permit = self.compute.acquire().await;
         let inputs = Inputs { now: self.runtime.clock.now(), seed: self.runtime.random.number() };
-        blocking(|| schedule(snapshot, evaluation, inputs))
+        if is_short(snapshot, evaluation) {
+            schedule(snapshot, evaluation, inputs)
+        } else {
+            blocking(|| schedule(snapshot, evaluation, inputs))
+        }
     }
 
     /// Commits what follows from an outcome. None: there was nothing to plan, and that is written down.
@@ -205,6 +211,14 @@ fn deployment_of(snapshot: &State, evaluation: &Evaluation, plan: &Plan) -> Opti
     let active =
         || snapshot.latest_deployment(&evaluation.job_key()).filter(|deployment| deployment.is_active()).map(|deployment| deployment.id);
     made.or_else(active).or(evaluation.deployment_id)
+}
+
+/// Whether an evaluation takes less time than handing this thread's other tasks to another thread would.
+fn is_short(snapshot: &State, evaluation: &Evaluation) -> bool {
+    let key = evaluation.job_key();
+    let asked = snapshot.job(&key).map_or(0, |job| job.task_groups.iter().map(|group| group.count).fold(0, u32::saturating_add));
+    let looked_at = asked.saturating_add(snapshot.job_counts(&key).allocations);
+    looked_at <= SHORT_WORK && snapshot.nodes().nth(SHORT_WORK as usize).is_none()
 }
 
 /// Runs what keeps a core busy without holding up what else the thread would do. Where there is but one thread (simulations), it is held up: there time

@@ -107,11 +107,11 @@ impl Api {
 
     /// Asks the client that runs an allocation: our own, else the servers for the way.
     pub(super) async fn ask_allocation<M: Method>(&self, id: AllocId, message: M) -> Result<M::Reply, Error> {
-        let body = encode(&message)?;
+        let body = message.encode()?;
         if let Some(client) = self.client.get() {
             match client.dispatch.call(M::NAME, Caller::default(), body.clone()).await {
                 Err(error) if is_elsewhere(&error) => {}
-                reply => return decode(&reply?),
+                reply => return M::decode_reply(&reply?),
             }
         }
         self.ask_remote::<M>(ClientTarget::Allocation(id), body.to_vec()).await
@@ -119,18 +119,20 @@ impl Api {
 
     /// Asks the client of a node; none is our own.
     pub(super) async fn ask_node<M: Method>(&self, id: Option<NodeId>, message: M) -> Result<M::Reply, Error> {
-        let body = encode(&message)?;
+        let body = message.encode()?;
         match (self.client.get(), id) {
             (None, None) => Err(Error::bad_request("No local Node and node_id not provided")),
-            (Some(client), None) => decode(&client.dispatch.call(M::NAME, Caller::default(), body).await?),
-            (Some(client), Some(id)) if client.node == id => decode(&client.dispatch.call(M::NAME, Caller::default(), body).await?),
+            (Some(client), None) => M::decode_reply(&client.dispatch.call(M::NAME, Caller::default(), body).await?),
+            (Some(client), Some(id)) if client.node == id => {
+                M::decode_reply(&client.dispatch.call(M::NAME, Caller::default(), body).await?)
+            }
             (_, Some(id)) => self.ask_remote::<M>(ClientTarget::Node(id), body.to_vec()).await,
         }
     }
 
     async fn ask_remote<M: Method>(&self, target: ClientTarget, body: Vec<u8>) -> Result<M::Reply, Error> {
         let call = ClientCall { target, method: M::NAME.to_owned(), body, is_passed_on: false };
-        decode(&self.backend.call(call).await?.body)
+        M::decode_reply(&self.backend.call(call).await?.body)
     }
 
     /// Opens a stream of the client that runs an allocation. The first item has come (or, for a stream that is quiet, some time has passed).

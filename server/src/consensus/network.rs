@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use drover_model::rpc::{Error, Method};
+use drover_model::{
+    method,
+    rpc::{Error, Method},
+};
 use drover_runtime::{
     Network as Transport,
     rpc::{Caller, Connection, Header, Hello, Role, Router},
@@ -36,19 +39,13 @@ const BACKOFF: Duration = Duration::from_millis(200);
 #[serde(transparent)]
 struct Append(AppendEntriesRequest<TypeConfig>);
 
-impl Method for Append {
-    const NAME: &'static str = "raft.append";
-    type Reply = Result<AppendEntriesResponse<u64>, RaftError<u64>>;
-}
+method!(Append, "raft.append", Result<AppendEntriesResponse<u64>, RaftError<u64>>);
 
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 struct AskForVote(VoteRequest<u64>);
 
-impl Method for AskForVote {
-    const NAME: &'static str = "raft.vote";
-    type Reply = Result<VoteResponse<u64>, RaftError<u64>>;
-}
+method!(AskForVote, "raft.vote", Result<VoteResponse<u64>, RaftError<u64>>);
 
 /// A piece of a snapshot.
 #[derive(Serialize, Deserialize)]
@@ -61,10 +58,7 @@ struct SnapshotPiece {
     done: bool,
 }
 
-impl Method for SnapshotPiece {
-    const NAME: &'static str = "raft.snapshot";
-    type Reply = Result<InstallSnapshotResponse<u64>, RaftError<u64, InstallSnapshotError>>;
-}
+method!(SnapshotPiece, "raft.snapshot", Result<InstallSnapshotResponse<u64>, RaftError<u64, InstallSnapshotError>>);
 
 /// Answers what other servers ask.
 pub(super) fn router(raft: Raft<TypeConfig>, contact: Arc<Contact>) -> Router {

@@ -45,6 +45,9 @@ pub(super) type StorageError = openraft::StorageError<u64>;
 pub(super) type SnapshotMeta = openraft::SnapshotMeta<u64, ServerNode>;
 pub(super) type StoredMembership = openraft::StoredMembership<u64, ServerNode>;
 
+/// Room that most commands do not outgrow: a job with its defaults takes some 3 KiB.
+const COMMAND_BYTES_MOSTLY: usize = 4 << 10;
+
 /// Commands that share a log entry.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
@@ -71,7 +74,8 @@ pub(super) struct Item {
 
 impl Item {
     pub(super) fn new(proposed: Proposed) -> Result<Self, Error> {
-        let encoded = rmp_serde::to_vec_named(&proposed).map_err(|error| Error::Encode(error.to_string()))?;
+        let mut encoded = Vec::with_capacity(COMMAND_BYTES_MOSTLY);
+        rmp_serde::encode::write_named(&mut encoded, &proposed).map_err(|error| Error::Encode(error.to_string()))?;
         Ok(Self { proposed: Arc::new(proposed), encoded: encoded.into() })
     }
 }
