@@ -33,4 +33,5 @@ mod secret;
 mod serve;
 mod services;
 mod status;
+mod variables;
 mod well_known;

@@ -39,7 +39,12 @@ pub enum Error {
     Unreachable { address: String, reason: String },
     /// The agent answered with an error: its own words.
     #[error("{message}")]
-    Status { status: u16, message: String },
+    Status {
+        status: u16,
+        message: String,
+        /// The index that came with it (0: none): one can wait for what is not there.
+        index: u64,
+    },
     #[error("the answer to {path} is not what was expected: {reason}")]
     Answer { path: String, reason: String },
     #[error("cannot use {path}: {reason}")]
@@ -215,10 +220,10 @@ impl Client {
     }
 
     async fn refusal(&self, response: reqwest::Response) -> Error {
-        let status = response.status();
+        let (status, index) = (response.status(), index_of(response.headers()));
         let text = self.body(response).await.map(|body| String::from_utf8_lossy(&body).trim().to_owned()).unwrap_or_default();
         let message = if text.is_empty() { describe(status) } else { text };
-        Error::Status { status: status.as_u16(), message }
+        Error::Status { status: status.as_u16(), message, index }
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Error {
@@ -252,7 +257,7 @@ fn tls(path: &str, error: &reqwest::Error) -> Error {
 }
 
 /// A path's segment, with whatever would end it escaped. Job ids may hold slashes, which stay.
-pub(crate) fn segment(text: &str) -> String {
+pub fn segment(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -9,7 +9,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub use allocations::LogRequest;
-pub use client::{Answer, Client, Error, Options, Query};
+pub use client::{Answer, Client, Error, Options, Query, segment};
 
 mod allocations;
 mod client;

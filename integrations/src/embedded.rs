@@ -11,8 +11,10 @@ use drover_model::{
             CertificateIssue, IssuedCertificate, KvGet, KvList, NodeAuth, ServiceInstances, ServiceName, ServiceNames, WorkloadAuth,
             WorkloadSecretGet,
         },
+        variable::{VariableGet, VariableList},
     },
     service::ServiceRegistration,
+    variable::{Variable, VariableMetadata},
 };
 use futures::future::BoxFuture;
 
@@ -32,6 +34,8 @@ pub trait ServerCalls: Send + Sync + fmt::Debug {
     fn service_instances(&self, request: ServiceInstances) -> Reply<'_, Read<Vec<Arc<ServiceRegistration>>>>;
     fn service_names(&self, request: ServiceNames) -> Reply<'_, Read<Vec<ServiceName>>>;
     fn secret_get(&self, request: WorkloadSecretGet) -> Reply<'_, Read<Option<SecretVersion>>>;
+    fn variable_get(&self, request: VariableGet) -> Reply<'_, Read<Option<Variable>>>;
+    fn variable_list(&self, request: VariableList) -> Reply<'_, Read<Vec<VariableMetadata>>>;
     fn certificate_issue(&self, request: CertificateIssue) -> Reply<'_, IssuedCertificate>;
 }
 

@@ -24,4 +24,5 @@ pub mod secret;
 pub mod service;
 pub mod spec;
 pub mod time;
+pub mod variable;
 pub mod view;

@@ -24,6 +24,7 @@ pub mod operator;
 pub mod search;
 pub mod service;
 pub mod status;
+pub mod variable;
 
 /// The version of the messages. A peer with another one is refused when the connection opens.
 pub const VERSION: u16 = 1;

@@ -17,6 +17,7 @@ use self::command::{Applied, Command, Proposed};
 use crate::state::{State, summary};
 
 pub use effect::Effect;
+pub(crate) use variable::LOCKED;
 
 mod allocation;
 mod catalogue;
@@ -29,6 +30,7 @@ mod node;
 mod plan;
 #[cfg(test)]
 mod tests;
+mod variable;
 
 /// Applies one command at its index.
 pub fn apply(state: &mut State, index: u64, proposed: Proposed) -> (Applied, Vec<Effect>) {
@@ -121,6 +123,11 @@ impl Change<'_> {
             Command::KvDelete { key, recurse, check } => self.kv_delete(&key, recurse, check),
             Command::SecretPut { path, version, check } => self.secret_put(path, *version, check),
             Command::SecretDelete { path } => self.secret_delete(&path),
+            Command::VariablePut { namespace, path, sealed, check, holder, acquire } => {
+                self.variable_put((namespace, path), sealed.map(|sealed| *sealed), check, &holder, acquire)
+            }
+            Command::VariableDelete { namespace, path, check, holder } => self.variable_delete((namespace, path), check, &holder),
+            Command::VariableLock { namespace, path, id, release } => self.variable_lock((namespace, path), &id, release),
             Command::KeyUpsert { key } => self.key_upsert(*key),
             Command::KeyRemove { id } => self.key_remove(id),
             Command::CaUpsert { ca } => self.ca_upsert(*ca),

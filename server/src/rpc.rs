@@ -23,7 +23,7 @@ mod job_reads;
 mod job_writes;
 mod nodes;
 mod operator;
-mod page;
+pub(crate) mod page;
 mod plan;
 mod proxy;
 mod register;

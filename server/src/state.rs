@@ -14,6 +14,7 @@ use drover_model::{
     node::Node,
     rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
+    variable::StoredVariable,
 };
 use drover_scheduler::Usage;
 use imbl::OrdMap;
@@ -57,10 +58,11 @@ pub enum TableId {
     Ca,
     /// What operators set: the scheduler's configuration and autopilot's.
     SchedulerConfig,
+    Variables,
 }
 
 impl TableId {
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 13;
     pub const ALL: [Self; Self::COUNT] = [
         Self::Jobs,
         Self::Summaries,
@@ -74,6 +76,7 @@ impl TableId {
         Self::Keys,
         Self::Ca,
         Self::SchedulerConfig,
+        Self::Variables,
     ];
 }
 
@@ -117,6 +120,8 @@ pub struct State {
 
     kv: Table<Name, KvEntry>,
     secrets: Table<Name, StoredSecret>,
+    /// By (namespace, path).
+    variables: Table<(Name, Name), StoredVariable>,
     keys: Table<KeyId, StoredKey>,
     ca: Option<Arc<StoredCa>>,
     scheduler_config: Arc<SchedulerConfig>,

@@ -17,8 +17,10 @@ use drover_model::{
             NodeReport, NodeReportReply, NodeWelcome, ServiceInstances, ServiceName, ServiceNames, ServicesRemove, ServicesUpsert,
             SignIdentities, SignedIdentities, WorkloadSecretGet,
         },
+        variable::{VariableGet, VariableList},
     },
     service::ServiceRegistration,
+    variable::{Variable, VariableMetadata},
 };
 use drover_runtime::rpc::{Caller, Dispatch, Handle, Header, ItemStream};
 use drover_server::Server;
@@ -120,6 +122,14 @@ impl ServerCalls for LocalServers {
         self.call(request)
     }
 
+    fn variable_get(&self, request: VariableGet) -> Reply<'_, Read<Option<Variable>>> {
+        self.call(request)
+    }
+
+    fn variable_list(&self, request: VariableList) -> Reply<'_, Read<Vec<VariableMetadata>>> {
+        self.call(request)
+    }
+
     fn certificate_issue(&self, request: CertificateIssue) -> Reply<'_, IssuedCertificate> {
         self.call(request)
     }
@@ -200,6 +210,14 @@ impl ServerCalls for DistantServers {
     }
 
     fn secret_get(&self, request: WorkloadSecretGet) -> Reply<'_, Read<Option<SecretVersion>>> {
+        self.call(request)
+    }
+
+    fn variable_get(&self, request: VariableGet) -> Reply<'_, Read<Option<Variable>>> {
+        self.call(request)
+    }
+
+    fn variable_list(&self, request: VariableList) -> Reply<'_, Read<Vec<VariableMetadata>>> {
         self.call(request)
     }
 

@@ -82,6 +82,14 @@ impl ServerCalls for Servers {
         self.reply(format!("{} by {} after {}", request.path, request.auth.task, request.options.min_index), read(Some(version)))
     }
 
+    fn variable_get(&self, request: VariableGet) -> Reply<'_, Read<Option<Variable>>> {
+        self.reply(request.path, read(None))
+    }
+
+    fn variable_list(&self, request: VariableList) -> Reply<'_, Read<Vec<VariableMetadata>>> {
+        self.reply(request.options.prefix, read(Vec::new()))
+    }
+
     fn certificate_issue(&self, request: CertificateIssue) -> Reply<'_, IssuedCertificate> {
         let issued = IssuedCertificate {
             certificate_pem: "C".into(),

@@ -9,7 +9,7 @@ use drover_model::{
     allocation::{AllocationBatch, AllocationReport, DesiredTransition},
     deployment::{Deployment, DeploymentStatusUpdate},
     evaluation::Evaluation,
-    ids::{AllocId, DeploymentId, EvalId, JobKey, KeyId, NodeId},
+    ids::{AllocId, DeploymentId, EvalId, JobKey, KeyId, Name, NodeId},
     job::{Job, JobSubmission},
     kv::SealedVersion,
     node::{DrainStrategy, Eligibility, LastDrain, Node, NodeEvent, NodeStatus},
@@ -17,6 +17,7 @@ use drover_model::{
     rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
     time::UnixNanos,
+    variable::{LockTerms, SealedItems},
 };
 use serde::{Deserialize, Serialize};
 
@@ -161,6 +162,29 @@ pub enum Command {
     },
     SecretDelete {
         path: String,
+    },
+
+    /// Writes a variable; with `acquire`, locks it too. `sealed` may be missing only then, and keeps what is there. `holder` is the lock that the writer has.
+    VariablePut {
+        namespace: Name,
+        path: Name,
+        sealed: Option<Box<SealedItems>>,
+        check: Option<u64>,
+        holder: String,
+        acquire: Option<LockTerms>,
+    },
+    VariableDelete {
+        namespace: Name,
+        path: Name,
+        check: Option<u64>,
+        holder: String,
+    },
+    /// Renews a lock, or gives it up.
+    VariableLock {
+        namespace: Name,
+        path: Name,
+        id: String,
+        release: bool,
     },
 
     KeyUpsert {

@@ -4,11 +4,12 @@ use drover_model::{
     allocation::{AllocDeploymentStatus, Allocation, ClientStatus, DesiredStatus},
     deployment::{DeploymentState, DeploymentStatus, DeploymentStatusUpdate, description},
     evaluation::{EvalStatus, Evaluation},
-    ids::JobKey,
+    ids::{JobKey, KeyId},
     job::{Job, JobStatus},
     json::Map,
     node::NodeStatus,
     plan::Stop,
+    variable::{LockTerms, SealedItems},
 };
 
 use super::{
@@ -35,6 +36,12 @@ fn bytes(state: &State) -> Vec<u8> {
     bytes
 }
 
+fn variable_put(check: Option<u64>, holder: &str) -> Command {
+    let sealed = SealedItems { key_id: KeyId::from_random([3; 16]), nonce: vec![1], bytes: vec![2] };
+    let (namespace, path, holder) = ("default".into(), "a/b".into(), holder.to_owned());
+    Command::VariablePut { namespace, path, sealed: Some(Box::new(sealed)), check, holder, acquire: None }
+}
+
 /// A life of a small cluster, as commands.
 fn life() -> Vec<Command> {
     let web = Arc::new(job("web", 2));
@@ -47,6 +54,8 @@ fn life() -> Vec<Command> {
         Command::AllocationsReport { node_id: node_id(1), reports: vec![report(1, ClientStatus::Running, None)], evaluations: vec![] },
         Command::KvPut { key: "a".to_owned(), value: vec![1], flags: 0, check: Some(7) },
         Command::KvPut { key: "a".to_owned(), value: vec![1], flags: 0, check: Some(0) },
+        variable_put(Some(7), ""),
+        variable_put(Some(0), ""),
         Command::JobDeregister { key: JobKey::new("default", "web"), purge: false, no_shutdown_delay: true, evaluation: None },
         Command::NodeStatus { id: node_id(1), status: NodeStatus::Down, event: None, evaluations: vec![] },
     ]
@@ -287,4 +296,30 @@ fn what_ends_frees_room_and_leaves_the_catalogue() {
     assert!(effects.contains(&Effect::Unblock { class, index: world.state.index() }));
     world.run(Command::ServicesUpsert { services: vec![service] });
     assert_eq!(world.state.services().count(), 0, "a late message does not bring it back");
+}
+
+#[test]
+fn a_lock_that_runs_out_lets_others_in_after_its_delay() {
+    let mut world = World::default();
+    let acquire = |id: &str| {
+        let terms = LockTerms { id: id.to_owned(), ttl: Duration::from_secs(10), delay: Duration::from_secs(5) };
+        let Command::VariablePut { namespace, path, sealed, .. } = variable_put(None, "") else { unreachable!() };
+        Command::VariablePut { namespace, path, sealed, check: None, holder: String::new(), acquire: Some(terms) }
+    };
+    world.run(acquire("first"));
+    for (seconds, command, accepted) in [
+        (9, acquire("second"), false),
+        (9, variable_put(None, ""), false),
+        (9, variable_put(None, "first"), true),
+        // It has run out: anybody may write, nobody may lock yet.
+        (11, variable_put(None, "first"), false),
+        (11, acquire("second"), false),
+        (11, variable_put(None, ""), true),
+        (14, acquire("second"), false),
+        (15, acquire("second"), true),
+        (16, variable_put(None, "first"), false),
+    ] {
+        world.seconds = seconds;
+        assert_eq!(world.apply(command.clone()).0.accepted().is_ok(), accepted, "{seconds} {command:?}");
+    }
 }

@@ -9,6 +9,7 @@ use drover_model::rpc::{
     node::{
         CertificateIssue, KvGet, KvList, ServiceInstances, ServiceNames, ServicesRemove, ServicesUpsert, SignIdentities, WorkloadSecretGet,
     },
+    variable::{VariableDelete, VariableGet, VariableList, VariableLockChange, VariablePut},
 };
 use drover_runtime::rpc::{Caller, Handle, Router};
 
@@ -54,6 +55,8 @@ reads! {
     SecretGet: stores.secret_get;
     SecretList: stores.secret_list;
     WorkloadSecretGet: stores.workload_secret_get;
+    VariableGet: stores.variable_get;
+    VariableList: stores.variable_list;
     ServiceInstances: stores.service_instances;
     ServiceNames: stores.service_names;
     Jwks: keyring.jwks;
@@ -64,6 +67,9 @@ writes! {
     KvDelete: stores.kv_delete;
     SecretPut: stores.secret_put;
     SecretDelete: stores.secret_delete;
+    VariablePut: stores.variable_put;
+    VariableDelete: stores.variable_delete;
+    VariableLockChange: stores.variable_lock;
     CaShow: stores.ca_show;
     CaRotate: stores.ca_rotate;
     CertificateIssue: stores.certificate_issue;
@@ -90,6 +96,11 @@ pub(super) fn router(server: &Arc<Server>) -> Router {
         .handle::<SecretPut>(Arc::clone(server))
         .handle::<SecretDelete>(Arc::clone(server))
         .handle::<WorkloadSecretGet>(Arc::clone(server))
+        .handle::<VariableGet>(Arc::clone(server))
+        .handle::<VariableList>(Arc::clone(server))
+        .handle::<VariablePut>(Arc::clone(server))
+        .handle::<VariableDelete>(Arc::clone(server))
+        .handle::<VariableLockChange>(Arc::clone(server))
         .handle::<ServiceInstances>(Arc::clone(server))
         .handle::<ServiceNames>(Arc::clone(server))
         .handle::<ServicesUpsert>(Arc::clone(server))

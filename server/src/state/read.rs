@@ -12,6 +12,7 @@ use drover_model::{
     node::Node,
     rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
+    variable::StoredVariable,
 };
 use drover_scheduler::Usage;
 
@@ -245,6 +246,19 @@ impl State {
 
     pub fn secrets_with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a Arc<StoredSecret>> {
         self.secrets.from_key(prefix).map(|(_, secret)| secret).take_while(move |secret| secret.path.starts_with(prefix))
+    }
+
+    pub fn variable(&self, namespace: &Name, path: &str) -> Option<&Arc<StoredVariable>> {
+        self.variables.get(&(namespace.clone(), path.into()))
+    }
+
+    pub fn variables(&self) -> impl Iterator<Item = &Arc<StoredVariable>> {
+        self.variables.values()
+    }
+
+    pub fn variables_with_prefix<'a>(&'a self, namespace: &'a Name, prefix: &'a str) -> impl Iterator<Item = &'a Arc<StoredVariable>> {
+        let from = self.variables.from_key(&(namespace.clone(), Name::from(prefix))).map(|(_, row)| row);
+        from.take_while(move |row| row.namespace == *namespace && row.path.starts_with(prefix))
     }
 
     pub fn key(&self, id: KeyId) -> Option<&Arc<StoredKey>> {

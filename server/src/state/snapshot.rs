@@ -19,6 +19,7 @@ use drover_model::{
     node::Node,
     rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
+    variable::StoredVariable,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -63,6 +64,7 @@ enum Record {
     Services(Vec<Arc<ServiceRegistration>>),
     Kv(Vec<Arc<KvEntry>>),
     Secrets(Vec<Arc<StoredSecret>>),
+    Variables(Vec<Arc<StoredVariable>>),
     Keys(Vec<Arc<StoredKey>>),
     Ca(Arc<StoredCa>),
     SchedulerConfig(Arc<SchedulerConfig>),
@@ -100,6 +102,7 @@ pub fn encode(state: &State, out: &mut dyn Write) -> Result<(), Error> {
     writer.chunks(state.services.values().cloned(), Record::Services)?;
     writer.chunks(state.kv.values().cloned(), Record::Kv)?;
     writer.chunks(state.secrets.values().cloned(), Record::Secrets)?;
+    writer.chunks(state.variables.values().cloned(), Record::Variables)?;
     writer.chunks(state.keys.values().cloned(), Record::Keys)?;
     if let Some(ca) = state.ca() {
         writer.write(&Record::Ca(Arc::clone(ca)))?;
@@ -188,6 +191,7 @@ impl Reader {
             Record::Services(rows) => each(rows, |row| state.put_service(Arc::unwrap_or_clone(row))),
             Record::Kv(rows) => each(rows, |row| state.put_kv(Arc::unwrap_or_clone(row))),
             Record::Secrets(rows) => each(rows, |row| state.put_secret(Arc::unwrap_or_clone(row))),
+            Record::Variables(rows) => each(rows, |row| state.put_variable(Arc::unwrap_or_clone(row))),
             Record::Keys(rows) => each(rows, |row| state.put_key(Arc::unwrap_or_clone(row))),
             Record::Summaries(rows) => each(rows, |row| state.put_summary(Arc::unwrap_or_clone(row))),
             Record::Ca(ca) => {

@@ -12,6 +12,7 @@ use drover_model::{
     node::Node,
     rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
+    variable::StoredVariable,
 };
 
 use super::{JobCounts, SchedulerConfig, State, TableId, summary};
@@ -311,6 +312,17 @@ impl State {
     pub(crate) fn remove_secret(&mut self, path: &str) -> Option<Arc<StoredSecret>> {
         let old = self.secrets.remove(path)?;
         self.touch(TableId::Secrets);
+        Some(old)
+    }
+
+    pub(crate) fn put_variable(&mut self, variable: StoredVariable) {
+        self.variables.insert((variable.namespace.clone(), variable.path.clone()), Arc::new(variable));
+        self.touch(TableId::Variables);
+    }
+
+    pub(crate) fn remove_variable(&mut self, namespace: &Name, path: &str) -> Option<Arc<StoredVariable>> {
+        let old = self.variables.remove(&(namespace.clone(), Name::from(path)))?;
+        self.touch(TableId::Variables);
         Some(old)
     }
 

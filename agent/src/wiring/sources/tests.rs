@@ -15,9 +15,11 @@ use drover_model::{
         node::{
             CertificateIssue, IssuedCertificate, KvGet, KvList, NodeAuth, ServiceInstances, ServiceName, ServiceNames, WorkloadSecretGet,
         },
+        variable::{VariableGet, VariableList},
     },
     secret::SecretText,
     service::ServiceRegistration,
+    variable::{Variable, VariableMetadata},
 };
 use drover_template::{Data, Scope};
 use futures::FutureExt;
@@ -54,6 +56,12 @@ impl ServerCalls for OneKey {
         refused()
     }
     fn secret_get(&self, _: WorkloadSecretGet) -> Reply<'_, Read<Option<SecretVersion>>> {
+        refused()
+    }
+    fn variable_get(&self, _: VariableGet) -> Reply<'_, Read<Option<Variable>>> {
+        refused()
+    }
+    fn variable_list(&self, _: VariableList) -> Reply<'_, Read<Vec<VariableMetadata>>> {
         refused()
     }
     fn certificate_issue(&self, _: CertificateIssue) -> Reply<'_, IssuedCertificate> {
