@@ -45,6 +45,15 @@ enum Command {
     /// The embedded secret store
     #[command(subcommand)]
     Secret(commands::secret::Command),
+    /// Variables: small sets of texts that jobs read, encrypted at rest
+    #[command(subcommand)]
+    Var(commands::var::Command),
+    /// Render templates as tasks would see them
+    #[command(subcommand)]
+    Template(commands::template::Command),
+    /// Measure this machine
+    #[command(subcommand)]
+    Bench(commands::bench::Command),
     /// The embedded certificate authority
     #[command(subcommand)]
     Ca(commands::ca::Command),
@@ -97,6 +106,9 @@ impl Cli {
             Command::Service(command) => command.run(reach),
             Command::Kv(command) => command.run(reach),
             Command::Secret(command) => command.run(reach),
+            Command::Var(command) => command.run(reach),
+            Command::Template(command) => command.run(reach),
+            Command::Bench(command) => command.run(reach),
             Command::Ca(command) => command.run(reach),
             Command::Server(command) => command.run(reach),
             Command::System(command) => command.run(reach),

@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod alloc;
+pub(crate) mod bench;
 pub(crate) mod ca;
 pub(crate) mod completion;
 pub(crate) mod deployment;
@@ -14,3 +15,5 @@ pub(crate) mod secret;
 pub(crate) mod server;
 pub(crate) mod service;
 pub(crate) mod system;
+pub(crate) mod template;
+pub(crate) mod var;

@@ -18,6 +18,7 @@ pub mod config;
 mod footprint;
 pub mod http;
 mod logging;
+pub mod render;
 mod rendezvous;
 mod run;
 mod wiring;

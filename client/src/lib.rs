@@ -17,6 +17,7 @@ mod environment;
 pub mod fingerprint;
 mod health;
 pub mod limits;
+pub mod machine;
 pub mod parts;
 pub mod rpc;
 pub mod servers;

@@ -54,6 +54,10 @@ pub const ARTIFACT_BYTES: u64 = 100 << 30;
 pub const ARTIFACT_FETCH: Duration = Duration::from_secs(30 * 60);
 /// The answer of a check that is kept to show.
 pub const CHECK_OUTPUT_BYTES: usize = 3 << 10;
+/// A program that a template runs for its output (`plugin`), where that is allowed.
+pub const PLUGIN_RUN: Duration = Duration::from_secs(30);
+/// See [`PLUGIN_RUN`].
+pub const PLUGIN_OUTPUT_BYTES: u64 = 4 << 20;
 /// Output of a script that a template runs.
 pub const SCRIPT_OUTPUT_BYTES: usize = 64 << 10;
 /// A rendered file that is read back (an environment file, a certificate).

@@ -15,6 +15,11 @@ pub trait Sources: Send + Sync + fmt::Debug {
     fn open(&self, task: Arc<TaskContext>) -> Arc<dyn Source>;
 }
 
+/// The time of day as templates read it (`timestamp`).
+pub fn clock(clock: Arc<dyn drover_runtime::Clock>) -> drover_template::runner::Clock {
+    Arc::new(move || jiff::Timestamp::from_nanosecond(i128::from(clock.now().0)).unwrap_or_default())
+}
+
 /// On whose behalf a template reads.
 #[derive(Clone, Debug)]
 pub struct TaskContext {

@@ -152,6 +152,10 @@ impl<'t> Executor<'t, '_> {
     ) -> Walked<Value> {
         for (index, name) in names.iter().enumerate() {
             let given = if index + 1 == names.len() { given } else { Given::NOTHING };
+            if index > 0 && matches!(value, Value::Nil) && !self.tree.error_on_missing_key {
+                // What a map of anything does not have is nothing at all, unlike data that has not come yet.
+                return self.fail(format!("nil pointer evaluating interface {{}}.{name}"));
+            }
             value = self.field(dot, &value, word, name, given)?;
         }
         Ok(value)
