@@ -30,5 +30,6 @@ use crate::{
 mod lifecycle;
 mod restart;
 mod support;
+mod templates;
 
 use support::*;

@@ -46,6 +46,9 @@ impl Watcher {
 
     /// The question for a dependency, or why there is none.
     pub(super) fn question(&self, dependency: &Dependency) -> std::result::Result<Ask, String> {
+        if let Some(region) = region(dependency).filter(|region| *region != self.task.region) {
+            return Err(format!("{dependency}: region {region:?} cannot be asked from region {:?}", self.task.region));
+        }
         if let Some(ask) = self.native_question(dependency) {
             return Ok(ask);
         }
@@ -106,6 +109,17 @@ impl Watcher {
             })),
             _ => None,
         }
+    }
+}
+
+/// The region that a template names.
+fn region(dependency: &Dependency) -> Option<&str> {
+    match dependency {
+        Dependency::NomadVar { region, .. }
+        | Dependency::NomadVarList { region, .. }
+        | Dependency::NomadService { region, .. }
+        | Dependency::NomadServices { region } => region.as_deref(),
+        _ => None,
     }
 }
 

@@ -171,13 +171,18 @@ pub(super) fn config(folder: &Path, dev: bool) -> ClientConfig {
 }
 
 pub(super) async fn start(folder: &Path, dev: bool, servers: &Arc<FakeServers>, drivers: Vec<Arc<dyn Driver>>) -> Handle {
-    let parts = ClientParts {
-        servers: Arc::clone(servers) as Arc<dyn Servers>,
-        drivers,
-        consul: BTreeMap::new(),
-        vault: BTreeMap::new(),
-        sources: Arc::new(NoSources),
-    };
+    start_with(folder, dev, servers, drivers, Arc::new(NoSources)).await
+}
+
+pub(super) async fn start_with(
+    folder: &Path,
+    dev: bool,
+    servers: &Arc<FakeServers>,
+    drivers: Vec<Arc<dyn Driver>>,
+    sources: Arc<dyn Sources>,
+) -> Handle {
+    let parts =
+        ClientParts { servers: Arc::clone(servers) as Arc<dyn Servers>, drivers, consul: BTreeMap::new(), vault: BTreeMap::new(), sources };
     Client::start(config(folder, dev), Runtime::real(), parts).await.unwrap()
 }
 
