@@ -87,7 +87,7 @@ impl Client {
         let path = "/v1/operator/autopilot/health";
         match self.get(path, &[]).await {
             Ok(answer) => Ok(answer.data),
-            Err(Error::Status { status: 429, message }) => {
+            Err(Error::Status { status: 429, message, .. }) => {
                 serde_json::from_str(&message).map_err(|error| Error::Answer { path: path.to_owned(), reason: error.to_string() })
             }
             Err(error) => Err(error),

@@ -141,5 +141,5 @@ fn the_examples_of_the_documentation_are_true() {
             shown += 1;
         }
     }
-    assert!(shown > 20, "the examples were not found: {shown}");
+    assert!(shown >= 20, "the examples were not found: {shown}");
 }
