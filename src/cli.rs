@@ -60,6 +60,9 @@ enum Command {
     /// See the servers
     #[command(subcommand)]
     Server(commands::server::Command),
+    /// An authority and certificates for the agents themselves
+    #[command(subcommand)]
+    Tls(commands::tls::Command),
     /// Housekeeping of the servers
     #[command(subcommand)]
     System(commands::system::Command),
@@ -111,6 +114,7 @@ impl Cli {
             Command::Bench(command) => command.run(reach),
             Command::Ca(command) => command.run(reach),
             Command::Server(command) => command.run(reach),
+            Command::Tls(command) => command.run(reach),
             Command::System(command) => command.run(reach),
             Command::Operator(command) => command.run(reach),
             Command::Version => {

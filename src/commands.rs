@@ -16,4 +16,5 @@ pub(crate) mod server;
 pub(crate) mod service;
 pub(crate) mod system;
 pub(crate) mod template;
+pub(crate) mod tls;
 pub(crate) mod var;

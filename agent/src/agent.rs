@@ -11,9 +11,11 @@ use drover_model::{
 use drover_runtime::{
     MemoryDisk, Runtime,
     rpc::{Hello, Role, ServeLimits},
+    tls::{self, Tls, Visitors},
 };
 use drover_server::Server;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -49,6 +51,8 @@ pub enum StartError {
     Client(#[from] drover_client::Error),
     #[error("cannot prepare the driver {name}: {source}")]
     Driver { name: &'static str, source: io::Error },
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] tls::Error),
     #[error("{0}")]
     Integration(String),
 }
@@ -87,10 +91,11 @@ impl Agent {
         let listener = TcpListener::bind(&address).await.map_err(listen_failed)?;
         let http_address = listener.local_addr().map_err(listen_failed)?;
         settle_http_port(&mut config, http_address);
-        let runtime = Runtime::real();
+        let runtime = sealed(Runtime::real(), &config)?;
+        let https = https(&config)?;
         let (data_dir, temporary) = data_dir(&config, &runtime)?;
         let base = Base { config: Arc::new(config), runtime, data_dir, temporary, http_address, dispatch: ClientDispatch::default() };
-        match Self::start_parts(&base, listener).await {
+        match Self::start_parts(&base, listener, https).await {
             Ok(agent) => Ok(agent),
             Err(error) => {
                 if let Some(path) = &base.temporary {
@@ -101,7 +106,7 @@ impl Agent {
         }
     }
 
-    async fn start_parts(base: &Base, listener: TcpListener) -> Result<Self, StartError> {
+    async fn start_parts(base: &Base, listener: TcpListener, https: Option<TlsAcceptor>) -> Result<Self, StartError> {
         let config = &base.config;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let server = if config.server.enabled { Some(start_server(base, &tasks, &stop).await?) } else { None };
@@ -115,7 +120,7 @@ impl Agent {
             (None, None) => Backend::Remote(remote_servers(base)),
         };
         let api = Arc::new(Api::new(backend.clone(), Arc::clone(config), Arc::clone(&base.runtime.clock)));
-        let limits = HttpLimits { connections_per_address: config.limits.http_max_conns_per_client };
+        let limits = HttpLimits { connections_per_address: config.limits.http_max_conns_per_client, tls: https };
         tasks.spawn(crate::http::serve(listener, Arc::clone(&api), limits, stop.child_token()));
         let mut agent = Self {
             config: Arc::clone(config),
@@ -270,6 +275,25 @@ fn settle_http_port(config: &mut Config, address: SocketAddr) {
             config.advertise.http = Some(format!("{host}:{}", address.port()));
         }
     }
+}
+
+/// Where calls between agents are sealed, everything goes over a network that does it.
+fn sealed(runtime: Runtime, config: &Config) -> Result<Runtime, tls::Error> {
+    match config.tls.files().filter(|_| config.tls.rpc) {
+        Some(files) => {
+            let tls = Tls::new(&files, &config.region, config.tls.oldest)?;
+            Ok(Runtime { network: Arc::new(tls.seal(Arc::clone(&runtime.network))), ..runtime })
+        }
+        None => Ok(runtime),
+    }
+}
+
+fn https(config: &Config) -> Result<Option<TlsAcceptor>, tls::Error> {
+    let Some(files) = config.tls.files().filter(|_| config.tls.http) else { return Ok(None) };
+    let visitors = if config.tls.verify_https_client { Visitors::Certified } else { Visitors::Anybody };
+    let mut server = files.server_config(visitors, config.tls.oldest)?;
+    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Some(TlsAcceptor::from(Arc::new(server))))
 }
 
 /// Where the agent keeps what it must not forget; a throw-away one has a folder of its own.

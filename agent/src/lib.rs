@@ -10,6 +10,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub use agent::{Agent, StartError};
+pub use drover_server::backup;
+
 pub use config::{AgentFlags, Config, ConfigError};
 pub use run::{RunError, run};
 

@@ -22,6 +22,7 @@ pub mod network;
 pub mod random;
 pub mod rpc;
 pub mod sim;
+pub mod tls;
 
 /// The outside world, as one process (or one simulated host) sees it. Cheap to clone.
 ///

@@ -37,6 +37,8 @@ pub struct ServerConfig {
     /// A snapshot is written after so many log entries, and so many are kept behind it; none: the standard.
     pub snapshot_entries: Option<u64>,
     pub trailing_entries: Option<u64>,
+    /// Snapshots that the leader writes by itself; none: it does not.
+    pub snapshots: Option<ScheduledSnapshots>,
     /// How a new cluster looks after its servers.
     pub autopilot: AutopilotConfig,
     pub heartbeat: HeartbeatConfig,
@@ -70,6 +72,7 @@ impl Default for ServerConfig {
             raft_multiplier: 1,
             snapshot_entries: None,
             trailing_entries: None,
+            snapshots: None,
             autopilot: AutopilotConfig::default(),
             heartbeat: HeartbeatConfig::default(),
             gc: GcConfig::default(),
@@ -80,6 +83,14 @@ impl Default for ServerConfig {
             stores: StoresConfig::default(),
         }
     }
+}
+
+/// When the leader writes the state into a file, where, and how many of them stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduledSnapshots {
+    pub folder: PathBuf,
+    pub interval: Duration,
+    pub retain: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

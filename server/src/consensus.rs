@@ -51,6 +51,7 @@ mod membership;
 pub(crate) mod network;
 mod options;
 mod proposer;
+mod recovery;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -153,7 +154,10 @@ impl Consensus {
     /// A server alone (`bootstrap_expect` 1, or a log that names only itself) is elected at once.
     pub async fn start(options: Options, runtime: &Runtime, state_machine: impl StateMachine) -> Result<Self, Error> {
         let config = options.raft_config()?;
-        let Opened { log, id, adapter, lock } = open(&options.folder, runtime, Box::new(state_machine)).await?;
+        let Opened { mut log, id, mut adapter, lock } = open(&options.folder, runtime, Box::new(state_machine)).await?;
+        if let Some(recovery) = recovery::read(&*runtime.disk, &options.folder, id)? {
+            recovery.run(&*runtime.disk, &options.folder, &mut log, &mut adapter).await?;
+        }
         let hello = Hello::new(Role::Server, &options.region, &options.name);
         let contact = Arc::new(Contact::new());
         let lease = Arc::new(Lease::new(Duration::from_millis(config.election_timeout_max)));

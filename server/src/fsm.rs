@@ -28,6 +28,7 @@ mod evaluation;
 mod job;
 mod node;
 mod plan;
+mod restore;
 #[cfg(test)]
 mod tests;
 mod variable;
@@ -133,6 +134,7 @@ impl Change<'_> {
             Command::CaUpsert { ca } => self.ca_upsert(*ca),
             Command::SchedulerConfig { config, check } => self.scheduler_config(*config, check),
             Command::AutopilotConfig { config, check } => self.autopilot_config(*config, check),
+            Command::StateRestore { id, part, of, data } => self.state_restore(id, part, of, data),
         }
     }
 

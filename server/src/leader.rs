@@ -64,6 +64,7 @@ impl Leader {
                 biased;
                 () = stop.cancelled() => {}
                 _ = async { leadership.wait_for(|now| !now.is_self || now.term != number).await.is_ok() } => {}
+                () = self.services.restored.notified() => info!("the state was restored; the leader's services begin anew"),
                 ended = self.lead(&mut tasks, &term) => {
                     error!(ended, "a service of the leader ended; all are started again");
                     tokio::time::sleep(RETRY).await;

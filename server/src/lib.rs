@@ -9,9 +9,10 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub use config::{GcConfig, HeartbeatConfig, ServerConfig};
+pub use config::{GcConfig, HeartbeatConfig, ScheduledSnapshots, ServerConfig};
 pub use server::{Error, Running, Server};
 
+pub mod backup;
 pub mod blocked;
 pub mod broker;
 mod clients;
@@ -37,6 +38,7 @@ pub mod plan_applier;
 pub mod propose;
 mod reading;
 pub mod rpc;
+mod scheduled;
 mod scheduling;
 mod server;
 pub mod state;

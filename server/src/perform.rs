@@ -23,6 +23,8 @@ pub struct Services {
     pub deployments: Arc<Dirty<DeploymentId>>,
     pub jobs: Arc<Dirty<JobKey>>,
     pub drains: Arc<Notify>,
+    /// Another state has taken this one's place: the leader's services begin anew.
+    pub restored: Notify,
     pub node_watches: NodeWatches,
     runtime: Runtime,
     leading: AtomicBool,
@@ -37,6 +39,7 @@ impl Services {
             deployments: Arc::default(),
             jobs: Arc::default(),
             drains: Arc::default(),
+            restored: Notify::new(),
             node_watches: NodeWatches::default(),
             runtime,
             leading: AtomicBool::new(false),
@@ -64,6 +67,10 @@ impl Services {
         for effect in effects {
             match effect {
                 Effect::AllocationsChanged { nodes } => nodes.into_iter().for_each(|node| self.node_watches.wake(node)),
+                Effect::Restored => {
+                    self.node_watches.wake_all();
+                    self.restored.notify_one();
+                }
                 effect if leading => self.lead(state, effect),
                 _ => {}
             }
@@ -96,6 +103,7 @@ impl Services {
             }
             Effect::SchedulerConfigChanged => self.broker.set_paused(state.scheduler_config().pause_eval_broker),
             Effect::AllocationsChanged { nodes } => nodes.into_iter().for_each(|node| self.node_watches.wake(node)),
+            Effect::Restored => self.restored.notify_one(),
         }
     }
 }

@@ -11,6 +11,7 @@ use drover_runtime::{Runtime, rpc::Router};
 use crate::{Server, propose::Propose, state::StateStore};
 
 mod allocations;
+mod backup;
 mod catalogue;
 mod deployments;
 mod dispatch;
@@ -29,6 +30,8 @@ mod proxy;
 mod register;
 mod search;
 mod why;
+
+pub(crate) use backup::Incoming;
 
 /// The handlers of this folder.
 pub(crate) fn router(server: &Arc<Server>) -> Router {

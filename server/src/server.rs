@@ -31,6 +31,8 @@ use crate::{
     peers::Peers,
     perform::Services,
     propose::Propose,
+    rpc::Incoming,
+    scheduled,
     state::StateStore,
 };
 
@@ -65,6 +67,7 @@ pub struct Server {
     clients: ClientConnections,
     peers: Peers,
     roster: Roster,
+    incoming: Incoming,
     started: UnixNanos,
     stop: CancellationToken,
 }
@@ -139,15 +142,30 @@ impl Server {
         let peers = Peers::new(Arc::clone(&runtime.network), hello.clone());
         let (clients, stop) = (ClientConnections::default(), CancellationToken::new());
         let (stores, keyring) = embedded(&config, &runtime, &store, &consensus);
-        let (roster, started) = (Roster::default(), runtime.clock.now());
-        let server =
-            Arc::new(Self { config, runtime, address, store, services, consensus, stores, keyring, clients, peers, roster, started, stop });
+        let (roster, incoming, started) = (Roster::default(), Incoming::default(), runtime.clock.now());
+        let server = Arc::new(Self {
+            config,
+            runtime,
+            address,
+            store,
+            services,
+            consensus,
+            stores,
+            keyring,
+            clients,
+            peers,
+            roster,
+            incoming,
+            started,
+            stop,
+        });
         let router = Arc::new(router(&server));
         let mut tasks = JoinSet::new();
         let dispatch = Arc::clone(&router) as Arc<dyn Dispatch>;
         tasks.spawn(serve(listener, hello, dispatch, ServeLimits::default(), server.stop.clone()));
         tasks.spawn(server.leader_services().run(server.consensus.leader_changes(), server.stop.clone()));
         membership::start(&server, &mut tasks, &server.stop);
+        tasks.spawn(scheduled::run(Arc::clone(&server), server.stop.clone()));
         Ok(Running { server, router, tasks })
     }
 
@@ -230,6 +248,10 @@ impl Server {
 
     pub(crate) fn roster(&self) -> &Roster {
         &self.roster
+    }
+
+    pub(crate) fn incoming(&self) -> &Incoming {
+        &self.incoming
     }
 
     /// When this server was started.

@@ -80,6 +80,13 @@ impl TableId {
     ];
 }
 
+/// Parts of a packed state that have come so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Staged {
+    pub id: u64,
+    pub parts: Vec<Arc<Vec<u8>>>,
+}
+
 /// Everything the servers agree on. Reading: the methods of `read.rs`. Changing: those of `write.rs`, which keep rows, indexes, counts and usage in step.
 #[derive(Clone, Debug, Default)]
 pub struct State {
@@ -126,6 +133,8 @@ pub struct State {
     ca: Option<Arc<StoredCa>>,
     scheduler_config: Arc<SchedulerConfig>,
     autopilot_config: Arc<AutopilotConfig>,
+    /// Parts of another state that is to take this one's place.
+    staged: Option<Staged>,
 
     /// Jobs whose counts changed during the command that is being applied; empty between commands.
     touched_jobs: BTreeSet<JobKey>,

@@ -3,6 +3,7 @@
 pub(crate) mod api;
 pub(crate) mod autopilot;
 pub(crate) mod raft;
+pub(crate) mod snapshot;
 
 use crate::verbs;
 
@@ -13,4 +14,6 @@ verbs! {
     Autopilot(autopilot::Args),
     /// Who takes part in consensus, and who leads
     Raft(raft::Args),
+    /// The servers' whole state as a file
+    Snapshot(snapshot::Args),
 }

@@ -1,6 +1,8 @@
 //! The `server` block.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
+
+use drover_server::ScheduledSnapshots;
 
 use super::{ConfigError, JoinSection, SchedulerDefaults, ServerSection, section::Section, set, set_some};
 
@@ -20,6 +22,7 @@ pub(super) fn apply(section: &mut Section, server: &mut ServerSection) -> Result
     timing(section, server)?;
     join(section, &mut server.join)?;
     limits(section, server)?;
+    section.each("scheduled_snapshots", |block| snapshots(block, &mut server.snapshots))?;
     section.each("default_scheduler_config", |block| scheduler(block, &mut server.scheduler))?;
     section.each("plan_rejection_tracker", |block| {
         block.accepted(&["enabled", "node_threshold", "node_window"]);
@@ -64,6 +67,20 @@ pub(super) fn apply(section: &mut Section, server: &mut ServerSection) -> Result
         let message = "server.redundancy_zone: redundancy zones are not supported; use non_voting_server".to_owned();
         return Err(ConfigError::Invalid { place: place.to_string(), message });
     }
+    Ok(())
+}
+
+/// Where the leader writes snapshots by itself, and when.
+fn snapshots(block: &mut Section, snapshots: &mut Option<ScheduledSnapshots>) -> Result<(), ConfigError> {
+    let standard = ScheduledSnapshots { folder: PathBuf::new(), interval: Duration::from_secs(3600), retain: 24 };
+    let mut wanted = snapshots.take().unwrap_or(standard);
+    set(&mut wanted.folder, block.text("path")?.map(PathBuf::from));
+    set(&mut wanted.interval, block.duration("interval")?);
+    set(&mut wanted.retain, block.number("retain")?);
+    if wanted.folder.as_os_str().is_empty() || wanted.interval.is_zero() || wanted.retain == 0 {
+        return Err(ConfigError::Conflict("server.scheduled_snapshots: give a path, an interval and how many to retain".to_owned()));
+    }
+    *snapshots = Some(wanted);
     Ok(())
 }
 

@@ -159,7 +159,14 @@ fn shown(config: &Config) -> Value {
             "BootstrapExpect": config.server.bootstrap_expect,
             "JobTrackedVersions": config.server.job_tracked_versions,
         },
-        "TLSConfig": { "EnableHTTP": false, "EnableRPC": false },
+        "TLSConfig": {
+            "EnableHTTP": config.tls.http,
+            "EnableRPC": config.tls.rpc,
+            "VerifyHTTPSClient": config.tls.verify_https_client,
+            "VerifyServerHostname": true,
+            "CAFile": config.tls.ca_file,
+            "CertFile": config.tls.cert_file,
+        },
         "Telemetry": { "PrometheusMetrics": config.telemetry.prometheus_metrics },
         "UI": { "Enabled": config.ui_enabled },
         "Vaults": [{

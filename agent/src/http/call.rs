@@ -146,6 +146,11 @@ impl Call {
         }
     }
 
+    /// The body as it comes, for what is larger than memory shall hold at a time.
+    pub(super) fn take_body(&mut self) -> Body {
+        self.body.get_mut().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
     /// The whole body, within the limits.
     pub(super) async fn body(&mut self) -> Result<Bytes, Error> {
         let body = self.body.get_mut().unwrap_or_else(PoisonError::into_inner).take();

@@ -11,6 +11,8 @@ use drover_model::rpc::{
 use http::Method;
 use serde::Serialize;
 
+mod snapshot;
+
 use super::{
     call::{Call, Verb, invalid_method},
     reply::{Outcome, done, nowhere},
@@ -20,6 +22,8 @@ pub(super) async fn route(call: Call, rest: String) -> Outcome {
     match (rest.as_str(), call.verb()) {
         ("scheduler/configuration", Verb::Get) => scheduler(call).await,
         ("scheduler/configuration", Verb::Write) => set_scheduler(call).await,
+        ("snapshot", Verb::Get) => snapshot::save(call).await,
+        ("snapshot", Verb::Write) => snapshot::restore(call).await,
         ("raft/peer", Verb::Delete) => remove_peer(call).await,
         ("raft/transfer-leadership", Verb::Write) => transfer(call).await,
         ("autopilot/configuration", Verb::Get) => {

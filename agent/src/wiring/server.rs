@@ -32,6 +32,7 @@ pub(crate) fn config(config: &Config, data_dir: &Path, threads: usize) -> Server
         raft_multiplier: section.raft_multiplier,
         snapshot_entries: section.raft_snapshot_threshold,
         trailing_entries: section.raft_trailing_logs,
+        snapshots: section.snapshots.clone(),
         autopilot: config.autopilot.clone(),
         heartbeat: HeartbeatConfig {
             min_ttl: section.min_heartbeat_ttl,

@@ -24,7 +24,7 @@ use super::{
     frame::{self, Encoded, Frame},
     serving::Serving,
 };
-use crate::network::Stream;
+use crate::{network::Stream, tls};
 
 const BUFFER_BYTES: usize = 64 << 10;
 /// So much is written at a time: each such piece must get through in time, however large the frame.
@@ -53,6 +53,10 @@ pub(super) async fn exchange_hello(stream: &mut Box<dyn Stream>, address: &str, 
             "{:?} speaks version {} of the messages, this agent {VERSION}: upgrade the older one",
             theirs.name, theirs.version
         )));
+    }
+    if stream.is_sealed() {
+        let certificate = stream.certificate().ok_or_else(|| refused("it has shown no certificate".into()))?;
+        tls::check_role(certificate, theirs.role, &theirs.region).map_err(refused)?;
     }
     Ok(Peer { address: address.to_owned(), role: theirs.role, region: theirs.region, name: theirs.name })
 }

@@ -1,7 +1,7 @@
 //! How log entries reach the state machine, and how its snapshots reach the disk.
 
 use std::{
-    io::Cursor,
+    io::{Cursor, Read, Write},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -28,13 +28,13 @@ pub trait StateMachine: Send + 'static {
     fn snapshot(&self) -> Box<dyn SnapshotSource>;
 
     /// Replaces the state by what a [`SnapshotSource`] wrote; on an error nothing is changed.
-    fn restore(&mut self, bytes: &[u8]) -> Result<(), BoxError>;
+    fn restore(&mut self, input: &mut dyn Read) -> Result<(), BoxError>;
 }
 
 /// A state that waits to be written.
 pub trait SnapshotSource: Send + 'static {
     /// The state as bytes with a version. Called off the async threads.
-    fn write(self: Box<Self>) -> Result<Vec<u8>, BoxError>;
+    fn write(self: Box<Self>, out: &mut dyn Write) -> Result<(), BoxError>;
 }
 
 type Machine = Arc<Mutex<Box<dyn StateMachine>>>;
@@ -57,8 +57,8 @@ impl Adapter {
         let (mut applied, mut membership) = (None, StoredMembership::default());
         if let Some((meta, sealed)) = snapshots.read()? {
             let damaged = |what: String| Error::Damaged { path: snapshots.path().to_owned(), offset: 0, what };
-            let bytes = unseal(&sealed).map_err(|error| damaged(error.to_string()))?;
-            machine.restore(bytes).map_err(|error| damaged(error.to_string()))?;
+            let mut input = unseal(&sealed).map_err(|error| damaged(error.to_string()))?;
+            machine.restore(&mut input).map_err(|error| damaged(error.to_string()))?;
             (applied, membership) = (meta.last_log_id, meta.last_membership);
         }
         Ok(Self { machine: Arc::new(Mutex::new(machine)), snapshots, applied, membership })
@@ -66,6 +66,11 @@ impl Adapter {
 
     pub(super) fn applied(&self) -> Option<LogId> {
         self.applied
+    }
+
+    /// Says who takes part, as an operator wants it.
+    pub(super) fn replace_membership(&mut self, membership: StoredMembership) {
+        self.membership = membership;
     }
 
     fn apply_batch(&mut self, batch: Batch) -> Result<BatchApplied, String> {
@@ -131,7 +136,7 @@ impl RaftStateMachine<TypeConfig> for Adapter {
         let (machine, snapshots, stored_meta) = (Arc::clone(&self.machine), self.snapshots.clone(), meta.clone());
         let work = move || {
             let sealed = snapshot.into_inner();
-            lock(&machine).restore(unseal(&sealed)?)?;
+            lock(&machine).restore(&mut unseal(&sealed)?)?;
             snapshots.write(&stored_meta, &sealed)?;
             Ok::<(), BoxError>(())
         };
@@ -166,7 +171,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
         let (source, snapshots, stored_meta) = (lock(&self.source).take(), self.snapshots.clone(), meta.clone());
         let work = move || {
             let source = source.ok_or("the snapshot has been written already")?;
-            let sealed = seal(source.write()?);
+            let sealed = seal(|out| source.write(out))?;
             snapshots.write(&stored_meta, &sealed)?;
             tracing::info!(index = stored_meta.last_log_id.map(|id| id.index), bytes = sealed.len(), "wrote a snapshot");
             Ok(sealed)

@@ -29,7 +29,7 @@ use tokio::time::Instant;
 
 use super::{
     contact::{Contact, Lease},
-    types::{ServerNode, SnapshotMeta, TypeConfig, Vote, as_bytes},
+    types::{ServerNode, SnapshotMeta, TypeConfig, Vote},
 };
 
 /// Before a server that cannot be reached is tried again.
@@ -53,7 +53,7 @@ struct SnapshotPiece {
     vote: Vote,
     meta: SnapshotMeta,
     offset: u64,
-    #[serde(with = "as_bytes")]
+    #[serde(with = "drover_model::rpc::as_bytes")]
     data: Vec<u8>,
     done: bool,
 }

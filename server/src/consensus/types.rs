@@ -3,6 +3,7 @@
 use std::{fmt, io::Cursor, sync::Arc};
 
 use bytes::Bytes;
+use drover_model::rpc::as_bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::Error;
@@ -89,7 +90,7 @@ impl fmt::Debug for Item {
 
 impl Serialize for Item {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.encoded)
+        as_bytes::serialize(&self.encoded, serializer)
     }
 }
 
@@ -105,35 +106,4 @@ impl<'de> Deserialize<'de> for Item {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchApplied {
     pub(super) applied: Vec<Applied>,
-}
-
-/// Bytes as such, not as a list of numbers.
-pub(super) mod as_bytes {
-    use super::*;
-
-    pub(in crate::consensus) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(bytes)
-    }
-
-    pub(in crate::consensus) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        struct BytesVisitor;
-
-        impl de::Visitor<'_> for BytesVisitor {
-            type Value = Vec<u8>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("bytes")
-            }
-
-            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-                Ok(bytes.to_vec())
-            }
-
-            fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
-                Ok(bytes)
-            }
-        }
-
-        deserializer.deserialize_byte_buf(BytesVisitor)
-    }
 }

@@ -205,6 +205,15 @@ pub enum Command {
         config: Box<AutopilotConfig>,
         check: Option<u64>,
     },
+
+    /// A part of a packed state, of `of`; with the last one, that state takes this one's place.
+    StateRestore {
+        id: u64,
+        part: u32,
+        of: u32,
+        #[serde(with = "drover_model::rpc::as_bytes")]
+        data: Vec<u8>,
+    },
 }
 
 /// The fitting part of a plan, each job in it written once.

@@ -21,6 +21,7 @@ use drover_model::rpc::{
     operator::{RaftConfigurationGet, SchedulerConfigGet, SchedulerConfigSet, ServerInfo, ServerMetrics, SystemGc},
     search::Search,
     service::ServiceDelete,
+    snapshot::SnapshotRestore,
     status::{LeaderGet, PeersGet, RegionList},
 };
 use drover_runtime::rpc::{Caller, Handle, Router};
@@ -191,7 +192,7 @@ impl Handle<AllocationNode> for Server {
 
 /// Every handler of this folder.
 pub(crate) fn router(server: &Arc<Server>) -> Router {
-    let (streaming, telling) = (Arc::clone(server), Arc::clone(server));
+    let (streaming, telling, saving) = (Arc::clone(server), Arc::clone(server), Arc::clone(server));
     let jobs = Router::new()
         .handle::<JobRegister>(Arc::clone(server))
         .handle::<JobValidate>(Arc::clone(server))
@@ -262,6 +263,11 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         .stream(move |caller, message, sink| {
             let server = Arc::clone(&telling);
             async move { server.stream_events(caller, message, sink).await }
+        })
+        .handle::<SnapshotRestore>(Arc::clone(server))
+        .stream(move |caller, message, sink| {
+            let server = Arc::clone(&saving);
+            async move { server.stream_snapshot(caller, message, sink).await }
         });
     jobs.merge(rest)
 }

@@ -16,7 +16,7 @@ use drover_model::{
 };
 use drover_scheduler::Usage;
 
-use super::{IdPrefix, JobCounts, SchedulerConfig, State, TableId};
+use super::{IdPrefix, JobCounts, SchedulerConfig, Staged, State, TableId};
 use crate::identity::{StoredCa, StoredKey};
 
 impl State {
@@ -271,6 +271,10 @@ impl State {
 
     pub fn ca(&self) -> Option<&Arc<StoredCa>> {
         self.ca.as_ref()
+    }
+
+    pub fn staged(&self) -> Option<&Staged> {
+        self.staged.as_ref()
     }
 
     pub fn autopilot_config(&self) -> &Arc<AutopilotConfig> {

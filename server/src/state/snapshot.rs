@@ -68,13 +68,21 @@ enum Record {
     Keys(Vec<Arc<StoredKey>>),
     Ca(Arc<StoredCa>),
     SchedulerConfig(Arc<SchedulerConfig>),
-    /// Since version 2.
+    /// Since version 2, as the next one.
     AutopilotConfig(Arc<AutopilotConfig>),
+    StagedPart(StagedPart),
     /// After the allocations, because summaries count those that were collected too.
     Summaries(Vec<Arc<JobSummary>>),
     End {
         rows: u64,
     },
+}
+
+#[derive(Serialize, Deserialize)]
+struct StagedPart {
+    id: u64,
+    #[serde(with = "drover_model::rpc::as_bytes")]
+    data: Vec<u8>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -109,6 +117,9 @@ pub fn encode(state: &State, out: &mut dyn Write) -> Result<(), Error> {
     }
     writer.write(&Record::SchedulerConfig(Arc::clone(state.scheduler_config())))?;
     writer.write(&Record::AutopilotConfig(Arc::clone(state.autopilot_config())))?;
+    for (id, part) in state.staged().iter().flat_map(|staged| staged.parts.iter().map(|part| (staged.id, part))) {
+        writer.write(&Record::StagedPart(StagedPart { id, data: part.to_vec() }))?;
+    }
     writer.chunks(state.summaries.values().cloned(), Record::Summaries)?;
     let rows = writer.rows;
     writer.write(&Record::End { rows })
@@ -200,6 +211,13 @@ impl Reader {
             }
             Record::SchedulerConfig(config) => {
                 state.put_scheduler_config(Arc::unwrap_or_clone(config));
+                0
+            }
+            Record::StagedPart(StagedPart { id, data }) => {
+                let mut staged = state.staged().cloned().unwrap_or_default();
+                staged.id = id;
+                staged.parts.push(Arc::new(data));
+                state.put_staged(Some(staged));
                 0
             }
             Record::AutopilotConfig(config) => {

@@ -15,7 +15,7 @@ use drover_model::{
     variable::StoredVariable,
 };
 
-use super::{JobCounts, SchedulerConfig, State, TableId, summary};
+use super::{JobCounts, SchedulerConfig, Staged, State, TableId, summary};
 use crate::identity::{StoredCa, StoredKey};
 
 impl State {
@@ -340,6 +340,15 @@ impl State {
     pub(crate) fn put_ca(&mut self, ca: StoredCa) {
         self.ca = Some(Arc::new(ca));
         self.touch(TableId::Ca);
+    }
+
+    pub(crate) fn put_staged(&mut self, staged: Option<Staged>) {
+        self.staged = staged;
+    }
+
+    /// Everything in it counts as changed at this index.
+    pub(crate) fn renumber(&mut self, index: u64) {
+        self.restore_indexes(index, [index; TableId::COUNT]);
     }
 
     pub(crate) fn put_autopilot_config(&mut self, config: AutopilotConfig) {
