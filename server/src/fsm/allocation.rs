@@ -39,8 +39,12 @@ impl Change<'_> {
         if allocation.client_status == ClientStatus::Unknown && client_status != ClientStatus::Unknown {
             self.note_client_status(allocation, client_status);
         }
-        allocation.client_status = client_status;
-        allocation.client_description = client_description;
+        // The servers gave it up, and its room with it. A node that returns may still be busy stopping it: it does not come back for that.
+        let given_up = allocation.client_status == ClientStatus::Lost && allocation.is_server_terminal();
+        if !given_up || client_status.is_terminal() {
+            allocation.client_status = client_status;
+            allocation.client_description = client_description;
+        }
         if !task_states.is_empty() {
             allocation.task_states = task_states;
         }
