@@ -115,7 +115,7 @@ impl Leader {
         let Self { store, services, proposer, runtime, config, keyring } = &**self;
         let (plans, applier) = PlanApplier::new(Arc::clone(store), Arc::clone(&services.broker), Arc::clone(proposer));
         let workers =
-            Workers::new(Arc::clone(store), Arc::clone(&services.broker), plans, Arc::clone(proposer), runtime.clone(), config.schedulers);
+            Workers::new(Arc::clone(store), Arc::clone(services), plans, Arc::clone(proposer), runtime.clone(), config.schedulers);
         let watcher =
             deployments::Watcher::new(Arc::clone(store), Arc::clone(proposer), runtime.clone(), Arc::clone(&services.deployments));
         let heartbeats = Arc::clone(&services.heartbeats).run(Arc::clone(store), Arc::clone(proposer), runtime.clone(), term.clone());

@@ -27,6 +27,7 @@ pub mod fsm;
 pub mod gc;
 pub mod heartbeats;
 pub mod identity;
+pub mod in_flight;
 pub mod leader;
 pub mod machine;
 pub mod membership;
@@ -41,6 +42,8 @@ pub mod rpc;
 mod scheduled;
 mod scheduling;
 mod server;
+#[cfg(test)]
+mod simulation;
 pub mod state;
 #[cfg(test)]
 mod testing;

@@ -146,7 +146,7 @@ impl Handle<NodeReport> for Server {
 }
 
 /// The evaluations that reports call for: of each job of which something failed, or that came back from where nobody saw it.
-fn follow_ups(state: &State, reports: &[AllocationReport], random: &dyn drover_runtime::Random) -> Vec<Evaluation> {
+pub(crate) fn follow_ups(state: &State, reports: &[AllocationReport], random: &dyn drover_runtime::Random) -> Vec<Evaluation> {
     let mut evaluated: BTreeSet<JobKey> = BTreeSet::new();
     let mut evaluations = Vec::new();
     for report in reports {

@@ -77,6 +77,12 @@ impl Services {
         }
     }
 
+    /// Nodes of `class` may take more since `index`: whom that may help is scheduled again.
+    pub fn wake_blocked(&self, class: &str, index: u64) {
+        let now = self.runtime.clock.now();
+        self.blocked.unblock(class, index).into_iter().for_each(|evaluation| self.broker.enqueue(evaluation, now));
+    }
+
     fn lead(&self, state: &State, effect: Effect) {
         let now = self.runtime.clock.now();
         match effect {
@@ -90,9 +96,7 @@ impl Services {
                 self.broker.forget(evaluation.id);
                 self.blocked.forget(evaluation.id);
             }
-            Effect::Unblock { class, index } => {
-                self.blocked.unblock(&class, index).into_iter().for_each(|evaluation| self.broker.enqueue(evaluation, now));
-            }
+            Effect::Unblock { class, index } => self.wake_blocked(&class, index),
             Effect::DeploymentChanged(id) => self.deployments.add(id),
             Effect::JobChanged(key) => self.jobs.add(key),
             Effect::NodeChanged(id) => {
