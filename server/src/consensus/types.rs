@@ -1,6 +1,6 @@
 //! What openraft is told about our commands.
 
-use std::{fmt, io::Cursor, sync::Arc};
+use std::{cell::RefCell, fmt, io::Cursor, sync::Arc};
 
 use bytes::Bytes;
 use drover_model::rpc::as_bytes;
@@ -46,8 +46,8 @@ pub(super) type StorageError = openraft::StorageError<u64>;
 pub(super) type SnapshotMeta = openraft::SnapshotMeta<u64, ServerNode>;
 pub(super) type StoredMembership = openraft::StoredMembership<u64, ServerNode>;
 
-/// Room that most commands do not outgrow: a job with its defaults takes some 3 KiB.
-const COMMAND_BYTES_MOSTLY: usize = 4 << 10;
+/// What a thread keeps of the buffer it encodes in.
+const GATHERED_BYTES: usize = 64 << 10;
 
 /// Commands that share a log entry.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -75,10 +75,20 @@ pub(super) struct Item {
 
 impl Item {
     pub(super) fn new(proposed: Proposed) -> Result<Self, Error> {
-        let mut encoded = Vec::with_capacity(COMMAND_BYTES_MOSTLY);
-        rmp_serde::encode::write_named(&mut encoded, &proposed).map_err(|error| Error::Encode(error.to_string()))?;
-        Ok(Self { proposed: Arc::new(proposed), encoded: encoded.into() })
+        let encoded = encoded(&proposed)?;
+        Ok(Self { proposed: Arc::new(proposed), encoded })
     }
+}
+
+/// The bytes of a command, in memory of just their size: the log keeps them for a while. They are gathered in a buffer that each thread uses again.
+fn encoded(proposed: &Proposed) -> Result<Bytes, Error> {
+    thread_local!(static GATHERED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+    GATHERED.with_borrow_mut(|gathered| {
+        gathered.clear();
+        gathered.shrink_to(GATHERED_BYTES);
+        rmp_serde::encode::write_named(gathered, proposed).map_err(|error| Error::Encode(error.to_string()))?;
+        Ok(Bytes::copy_from_slice(gathered))
+    })
 }
 
 /// Commands can hold secrets.
