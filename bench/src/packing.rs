@@ -1,6 +1,6 @@
 //! How full a cluster gets: jobs come one after another until the first one finds no place.
 //!
-//! Beside the scheduler runs what it is compared with: a search that looks at a few nodes in a random order and takes the better one ([`sampled`]). It is here for
+//! Beside the scheduler runs what it is compared with: a search that looks at a few nodes in a random order and takes the better one ([`sampled()`]). It is here for
 //! the comparison alone.
 
 use drover_model::{

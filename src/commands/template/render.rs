@@ -47,7 +47,7 @@ pub(crate) struct Args {
     /// What ends an action, instead of }}
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     right_delimiter: String,
-    /// Fail when a map has no such key, instead of printing <no value>
+    /// Fail when a map has no such key, instead of printing `<no value>`
     #[arg(long)]
     error_on_missing_key: bool,
     /// Functions that the template may not call, as in an agent's configuration
