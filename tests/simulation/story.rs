@@ -54,7 +54,7 @@ pub(crate) async fn play(trace: Trace) -> turmoil::Result {
     operator.until("one node left", async || Some(operator.ready_nodes().await? == 1)).await;
     operator.settled(&[(1, COUNT)]).await;
     let running = operator.running().await.unwrap();
-    assert!(running.iter().all(|allocation| &*allocation.node_name == "n2"), "everything runs where it can be reached");
+    assert!(running.iter().all(|allocation| &*allocation.node_name == "n2-0"), "everything runs where it can be reached");
     turmoil::repair("server", "n1");
     operator.until("two nodes again", async || Some(operator.ready_nodes().await? == 2)).await;
     operator.settled(&[(1, COUNT)]).await;
