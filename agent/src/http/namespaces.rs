@@ -22,7 +22,7 @@ pub(super) async fn list(call: Call, rest: String) -> Outcome {
     call.read_reply(&read)
 }
 
-pub(super) async fn one(mut call: Call, rest: String) -> Outcome {
+pub(super) async fn one(call: Call, rest: String) -> Outcome {
     call.check_region()?;
     let name = unescape(&rest)?;
     match (name.as_str(), call.verb()) {
@@ -33,10 +33,7 @@ pub(super) async fn one(mut call: Call, rest: String) -> Outcome {
             call.found_or(read, "Namespace not found", |namespace| namespace)
         }
         (_, Verb::Write) => put(call, Some(name)).await,
-        (_, Verb::Delete) => {
-            call.body().await?;
-            done(call.api.backend().call(NamespaceDelete { name }).await?.index)
-        }
+        (_, Verb::Delete) => done(call.api.backend().call(NamespaceDelete { name }).await?.index),
         (_, Verb::Other) => Err(invalid_method()),
     }
 }
