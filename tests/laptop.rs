@@ -8,8 +8,10 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     thread::sleep,
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_drover");
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -102,8 +104,9 @@ fn a_job_is_run_worked_in_and_left_without_a_trace() {
     let mut laptop = Laptop::start(folder.path());
     let run = laptop.drover(&["job", "run", "-detach", file.to_str().unwrap()], b"");
     assert!(run.status.success(), "{run:?}");
-    let exec =
-        |laptop: &Laptop, command: &[&str], input: &[u8]| laptop.drover(&[&["alloc", "exec", "-job", "stubborn"], command].concat(), input);
+    let exec = |laptop: &Laptop, command: &[&str], input: &[u8]| {
+        laptop.drover(&[&["alloc", "exec", "-job", "stubborn"][..], command].concat(), input)
+    };
     let pid: u32 = wait("the task's own number", || {
         let shown = exec(&laptop, &["cat", "local/pid"], b"");
         String::from_utf8_lossy(&shown.stdout).trim().parse().ok()

@@ -89,7 +89,7 @@ async fn force_leave(call: Call) -> Outcome {
     let node = call.param("node").filter(|text| !text.is_empty()).map(str::to_owned);
     let node = node.ok_or_else(|| Error::bad_request("missing node to force leave"))?;
     call.api.backend().call(ServerForceLeave { node }).await?;
-    super::reply::empty()
+    empty()
 }
 
 #[derive(Serialize)]
