@@ -106,6 +106,7 @@ impl Reports {
             self.put_back(reports);
             contact.mark_unchanged();
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(pause + random.jitter(pause)) => {}
                 Ok(()) = contact.changed() => {}
             }

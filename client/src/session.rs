@@ -52,11 +52,13 @@ impl Session {
         loop {
             let current = Arc::clone(&node.borrow_and_update());
             let welcome = tokio::select! {
+                biased;
                 welcome = self.register(current) => welcome,
                 () = self.items.closed() => return,
             };
             self.registered.send_modify(|count| *count += 1);
             let Unknown = tokio::select! {
+                biased;
                 unknown = self.beat(welcome.heartbeat_ttl) => unknown,
                 unknown = self.listen() => unknown,
                 Ok(()) = node.changed() => continue,
@@ -127,6 +129,7 @@ impl Session {
             tracing::debug!(%error, "the stream of allocations is opened again");
             let mut contact = self.contact.subscribe();
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(self.next_pause(&mut pause)) => {}
                 // Somebody answers again.
                 _ = contact.changed() => {}
@@ -138,6 +141,7 @@ impl Session {
     async fn follow(&self, mut stream: ItemStream<NodeAllocationsItem>, pause: &mut Duration) -> Error {
         loop {
             let item = tokio::select! {
+                biased;
                 item = stream.next() => item,
                 () = self.moved.notified() => return Error::unavailable("another server is asked"),
             };

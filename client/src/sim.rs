@@ -168,6 +168,7 @@ impl SimulatedNode {
                 std::future::pending().await
             };
             tokio::select! {
+                biased;
                 () = session.run() => {}
                 () = speak => {}
             }

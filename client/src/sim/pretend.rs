@@ -61,6 +61,7 @@ impl<'a> Pretend<'a> {
         loop {
             let next = self.due.first().map(|(at, _)| *at);
             tokio::select! {
+                biased;
                 item = items.recv() => match item {
                     Some(item) => self.take(item),
                     None => return,
