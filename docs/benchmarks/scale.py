@@ -52,18 +52,23 @@ limits {{
         until(lambda: self.call("GET", "/v1/status/leader") not in (None, ""), "a leader", 0.05)
 
     def call(self, method, path, body=None):
-        try:
-            if self.connection is None:
-                self.connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=LIMIT)
-            self.connection.request(method, path, None if body is None else json.dumps(body))
-            answer = self.connection.getresponse()
-            text = answer.read()
-            if answer.status != 200:
-                raise RuntimeError(f"{method} {path}: {answer.status} {text[:200]}")
-            return json.loads(text) if text else ""
-        except (OSError, http.client.HTTPException):
-            self.connection = None
-            return None
+        for attempt in range(2):
+            try:
+                return self.try_call(method, path, body)
+            except (OSError, http.client.HTTPException):
+                # A connection that was idle for long is closed.
+                self.connection = None
+        return None
+
+    def try_call(self, method, path, body):
+        if self.connection is None:
+            self.connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=LIMIT)
+        self.connection.request(method, path, None if body is None else json.dumps(body))
+        answer = self.connection.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"{method} {path}: {answer.status} {text[:200]}")
+        return json.loads(text) if text else ""
 
     def memory_mib(self):
         with open(f"/proc/{self.process.pid}/status") as status:
@@ -94,7 +99,8 @@ def stop(process):
 
 
 def job(name, count):
-    task = {"Name": "t", "Driver": "mock_driver", "Config": {}, "Resources": {"CPU": 1, "MemoryMB": 10}}
+    task = {"Name": "t", "Driver": "mock_driver", "Config": {}, "Resources": {"CPU": 1, "MemoryMB": 10},
+            "LogConfig": {"MaxFiles": 1, "MaxFileSizeMB": 1}}
     group = {"Name": "g", "Count": count, "Tasks": [task], "EphemeralDisk": {"SizeMB": 10}}
     return {"Job": {"ID": name, "Name": name, "Type": "service", "Datacenters": ["dc1"], "Update": {"MaxParallel": 0}, "TaskGroups": [group]}}
 

@@ -354,7 +354,7 @@ fn what_is_in_use_is_not_removed() {
         (pool("ghost"), refused("node pool not found")),
         (Command::NodesForget { ids: vec![node_id(1)], evaluations: vec![] }, None),
         (pool("edge"), None),
-        (Command::JobsForget { keys: vec![JobKey::new("team", "web")] }, None),
+        (Command::JobDeregister { key: JobKey::new("team", "web"), purge: true, no_shutdown_delay: true, evaluation: None }, None),
         (namespace("team"), None),
     ] {
         let (applied, _) = world.apply(command.clone());
