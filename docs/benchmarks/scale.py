@@ -113,10 +113,11 @@ def measure(binary, nodes, allocations, connections):
         result = {"nodes": nodes, "allocations": allocations, "connections": connections, "rss_empty_mib": server.memory_mib()}
         command = [binary, "sim", "-servers", f"127.0.0.1:{server.rpc}", "-nodes", str(nodes), "-prefix", "n", "-connections", str(connections)]
         begun = time.monotonic()
-        sim = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        for line in sim.stdout:
-            if "nodes are ready after" in line:
-                break
+        # Into a file: a pipe that nobody empties would stop the simulator once it has something to say.
+        said = os.path.join(folder, "sim.log")
+        with open(said, "w") as out:
+            sim = subprocess.Popen(command, stdout=out, stderr=out)
+        until(lambda: "nodes are ready after" in open(said).read(), "all nodes ready", 0.01)
         result["nodes_ready_s"] = time.monotonic() - begun
         result["rss_nodes_mib"] = server.memory_mib()
         counts = [min(GROUP, allocations - at) for at in range(0, allocations, GROUP)]
