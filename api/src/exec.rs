@@ -121,7 +121,7 @@ impl ExecReader {
             let text = match self.0.next().await? {
                 Ok(Message::Text(text)) => text,
                 Ok(Message::Close(Some(frame))) if !frame.reason.is_empty() => {
-                    return Some(Err(Error::Status { status: 500, message: frame.reason.to_string() }));
+                    return Some(Err(Error::Status { status: 500, message: frame.reason.to_string(), index: 0 }));
                 }
                 Ok(Message::Close(_)) => return None,
                 Ok(_) => continue,
