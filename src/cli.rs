@@ -33,6 +33,9 @@ enum Command {
     /// See nodes, drain them, take them out of scheduling
     #[command(subcommand)]
     Node(commands::node::Command),
+    /// Divide jobs into namespaces
+    #[command(subcommand)]
+    Namespace(commands::namespace::Command),
     /// See evaluations
     #[command(subcommand)]
     Eval(commands::eval::Command),
@@ -69,6 +72,8 @@ enum Command {
     /// Call any path of the API
     #[command(subcommand)]
     Operator(commands::operator::Command),
+    /// Simulate nodes, as many as wanted
+    Sim(commands::sim::Args),
     /// Print the version
     Version,
     /// Print a completion script for a shell
@@ -105,6 +110,7 @@ impl Cli {
             Command::Deployment(command) => command.run(reach),
             Command::Alloc(command) => command.run(reach),
             Command::Node(command) => command.run(reach),
+            Command::Namespace(command) => command.run(reach),
             Command::Eval(command) => command.run(reach),
             Command::Service(command) => command.run(reach),
             Command::Kv(command) => command.run(reach),
@@ -117,6 +123,7 @@ impl Cli {
             Command::Tls(command) => command.run(reach),
             Command::System(command) => command.run(reach),
             Command::Operator(command) => command.run(reach),
+            Command::Sim(args) => args.run(reach),
             Command::Version => {
                 println!("Drover v{}", env!("CARGO_PKG_VERSION"));
                 Ok(Exit::Ok)

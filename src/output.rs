@@ -41,3 +41,17 @@ pub(crate) fn status(word: &str, colours: bool) -> String {
     };
     if colours { format!("\x1b[{colour}m{word}\x1b[0m") } else { word.to_owned() }
 }
+
+/// What the standard library says when it cannot print because whoever read has gone.
+const UNREAD: &str = "Broken pipe";
+
+/// `drover job status | head` is no mistake: a command whose output nobody reads any more ends without a word, as others do.
+pub(crate) fn end_quietly_when_unread() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.payload_as_str().is_some_and(|text| text.starts_with("failed printing to") && text.contains(UNREAD)) {
+            std::process::exit(0);
+        }
+        usual(panic);
+    }));
+}

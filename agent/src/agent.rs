@@ -5,8 +5,11 @@ use std::{collections::BTreeMap, fs, io, net::SocketAddr, path::PathBuf, sync::A
 use drover_client::{Client, ClientParts, servers::RemoteServers, servers::Servers};
 use drover_integrations::embedded::ServerCalls;
 use drover_model::{
-    allocation::ClientStatus,
-    rpc::nodes::{DrainRequest, NodeDrain},
+    ids::NodeId,
+    rpc::{
+        ReadOptions,
+        nodes::{DrainRequest, NodeDrain, NodeGet},
+    },
 };
 use drover_runtime::{
     MemoryDisk, Runtime,
@@ -32,6 +35,8 @@ use crate::{
 
 /// How often a drain at shutdown is looked at.
 const DRAIN_POLL: Duration = Duration::from_millis(250);
+/// Beyond a drain's deadline: what the servers then stop may take its time to end.
+const DRAIN_MARGIN: Duration = Duration::from_secs(60);
 
 /// How long a server may take to leave its cluster.
 const LEAVE_WITHIN: Duration = Duration::from_secs(15);
@@ -71,6 +76,27 @@ pub struct Agent {
     stop: CancellationToken,
     /// Of a throw-away agent.
     temporary: Option<PathBuf>,
+}
+
+/// A way to hurry an agent that is shutting down.
+#[derive(Clone, Debug)]
+pub struct LastWishes {
+    /// Of a throw-away agent, whose tasks end with it.
+    client: Option<drover_client::Handle>,
+}
+
+impl LastWishes {
+    /// How many allocations of a throw-away agent have not ended.
+    pub fn live_allocations(&self) -> usize {
+        self.client.as_ref().map_or(0, drover_client::Handle::live_allocations)
+    }
+
+    /// Kills the tasks of a throw-away agent at once.
+    pub async fn kill_tasks(&self) {
+        if let Some(client) = &self.client {
+            client.kill_tasks().await;
+        }
+    }
 }
 
 /// What was made before the server and the client.
@@ -119,7 +145,7 @@ impl Agent {
             (None, Some(remote)) => Backend::Remote(Arc::clone(remote)),
             (None, None) => Backend::Remote(remote_servers(base)),
         };
-        let api = Arc::new(Api::new(backend.clone(), Arc::clone(config), Arc::clone(&base.runtime.clock)));
+        let api = Arc::new(Api::new(backend.clone(), Arc::clone(config), base.runtime.clone()));
         let limits = HttpLimits { connections_per_address: config.limits.http_max_conns_per_client, tls: https };
         tasks.spawn(crate::http::serve(listener, Arc::clone(&api), limits, stop.child_token()));
         let mut agent = Self {
@@ -197,7 +223,7 @@ impl Agent {
     }
 
     /// The node's id, when there is a client.
-    pub fn node_id(&self) -> Option<drover_model::ids::NodeId> {
+    pub fn node_id(&self) -> Option<NodeId> {
         self.client.as_ref().map(drover_client::Handle::node_id)
     }
 
@@ -232,16 +258,32 @@ impl Agent {
             tracing::warn!(%error, "the node could not be drained before the agent leaves");
             return;
         }
-        let is_live =
-            |(status, count): (&ClientStatus, &usize)| matches!(status, ClientStatus::Pending | ClientStatus::Running) && *count > 0;
+        // The servers say when it is done: they know which jobs are left alone, and force the rest at the deadline.
         let emptied = async {
-            while client.allocation_counts().iter().any(is_live) {
+            while self.is_draining(client.node_id()).await {
                 tokio::time::sleep(DRAIN_POLL).await;
             }
         };
-        if !deadline.is_zero() && tokio::time::timeout(deadline, emptied).await.is_err() {
+        let limit = if deadline.is_zero() { Duration::MAX } else { deadline + DRAIN_MARGIN };
+        if tokio::time::timeout(limit, emptied).await.is_err() {
             tracing::warn!("the drain's deadline has passed; what still runs goes on running");
         }
+    }
+
+    /// Also while nobody can say.
+    async fn is_draining(&self, id: NodeId) -> bool {
+        match self.backend.call(NodeGet { options: ReadOptions::default(), id }).await {
+            Ok(read) => read.data.is_some_and(|node| node.drain.is_some()),
+            Err(error) => {
+                tracing::debug!(%error, "cannot read how far the drain is");
+                true
+            }
+        }
+    }
+
+    /// What can still be asked of an agent that is shutting down.
+    pub fn last_wishes(&self) -> LastWishes {
+        LastWishes { client: self.client.clone().filter(|_| self.config.dev) }
     }
 
     /// Stops in the order that lets each part finish what it needs the others for.

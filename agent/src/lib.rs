@@ -23,6 +23,7 @@ mod logging;
 pub mod render;
 mod rendezvous;
 mod run;
+pub mod sim;
 mod wiring;
 
 /// The version of the API that is spoken, as nodes tell it: job files ask for it in constraints.

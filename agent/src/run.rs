@@ -14,6 +14,8 @@ use crate::{
 
 /// When what starting needed has been done: registration, the first heartbeats and queries.
 const SETTLED_AFTER: Duration = Duration::from_secs(4);
+/// How long everything may take to end once tasks have been killed.
+const HURRIED_STOP: Duration = Duration::from_secs(5);
 
 /// Why the command ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -69,19 +71,44 @@ async fn live(flags: AgentFlags, config: Config, logging: Logging) -> Result<(),
         }
     };
     notify("STOPPING=1");
-    say("==> Caught signal: gracefully shutting down agent...\n");
+    let wishes = agent.last_wishes();
+    say(&farewell(wishes.live_allocations()));
     let stopping = async {
         if leaves {
             agent.leave().await;
         }
         agent.shutdown().await;
     };
+    tokio::pin!(stopping);
     tokio::select! {
-        () = stopping => {}
-        _ = interrupt.recv() => say("==> Caught second signal: exiting at once\n"),
-        _ = terminate.recv() => say("==> Caught second signal: exiting at once\n"),
+        () = &mut stopping => return Ok(()),
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    if wishes.live_allocations() == 0 {
+        say("==> Caught second signal: exiting at once\n");
+        return Ok(());
+    }
+    // A throw-away agent leaves no processes behind, however impatient its user is.
+    say("==> Caught second signal: killing tasks...\n");
+    wishes.kill_tasks().await;
+    tokio::select! {
+        () = &mut stopping => {}
+        () = tokio::time::sleep(HURRIED_STOP) => say("==> Not everything has ended in time: exiting\n"),
+        _ = interrupt.recv() => say("==> Caught third signal: exiting at once\n"),
+        _ = terminate.recv() => say("==> Caught third signal: exiting at once\n"),
     }
     Ok(())
+}
+
+/// What a signal means here. Tasks end with a throw-away agent only; how many that are is what its user waits for.
+fn farewell(live: usize) -> String {
+    let text = "==> Caught signal: gracefully shutting down agent...\n";
+    match live {
+        0 => text.to_owned(),
+        1 => format!("{text}    1 allocation is being stopped; another signal kills it\n"),
+        _ => format!("{text}    {live} allocations are being stopped; another signal kills them\n"),
+    }
 }
 
 /// Reads the configuration anew. The log level is what can change while an agent runs.

@@ -22,6 +22,7 @@ pub mod parts;
 pub mod rpc;
 pub mod servers;
 mod services;
+pub mod sim;
 mod state;
 pub mod templates;
 
@@ -32,6 +33,7 @@ mod exec;
 mod fs;
 mod identities;
 mod isolation;
+mod labels;
 mod reports;
 mod session;
 mod shared;

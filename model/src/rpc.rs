@@ -18,6 +18,7 @@ pub mod embedded;
 pub mod evaluation;
 pub mod event;
 pub mod job;
+pub mod namespace;
 pub mod node;
 pub mod nodes;
 pub mod operator;

@@ -18,6 +18,8 @@ pub struct ServerConfig {
     pub data_dir: PathBuf,
     /// Where RPC calls are accepted, `HOST:PORT`; port 0 lets the system choose.
     pub rpc_address: String,
+    /// RPC connections that one address may have open; 0: as many as there are in all.
+    pub rpc_connections_per_address: usize,
     /// How others reach it; none: the address that it really listens on.
     pub rpc_advertise: Option<String>,
     /// How many servers make up the first cluster. 1 begins alone at once; 0 waits to be joined to one.
@@ -62,6 +64,7 @@ impl Default for ServerConfig {
             node_name: String::new(),
             data_dir: PathBuf::from("/server"),
             rpc_address: "127.0.0.1:4647".to_owned(),
+            rpc_connections_per_address: 100,
             rpc_advertise: None,
             bootstrap_expect: 1,
             join: Vec::new(),

@@ -26,6 +26,7 @@ mod deployment;
 mod effect;
 mod evaluation;
 mod job;
+mod namespace;
 mod node;
 mod plan;
 mod restore;
@@ -132,6 +133,10 @@ impl Change<'_> {
             Command::KeyUpsert { key } => self.key_upsert(*key),
             Command::KeyRemove { id } => self.key_remove(id),
             Command::CaUpsert { ca } => self.ca_upsert(*ca),
+            Command::NamespacePut { namespace } => self.namespace_put(*namespace),
+            Command::NamespaceDelete { name } => self.namespace_delete(&name),
+            Command::NodePoolPut { pool } => self.node_pool_put(*pool),
+            Command::NodePoolDelete { name } => self.node_pool_delete(&name),
             Command::SchedulerConfig { config, check } => self.scheduler_config(*config, check),
             Command::AutopilotConfig { config, check } => self.autopilot_config(*config, check),
             Command::StateRestore { id, part, of, data } => self.state_restore(id, part, of, data),

@@ -162,7 +162,8 @@ impl Server {
         let router = Arc::new(router(&server));
         let mut tasks = JoinSet::new();
         let dispatch = Arc::clone(&router) as Arc<dyn Dispatch>;
-        tasks.spawn(serve(listener, hello, dispatch, ServeLimits::default(), server.stop.clone()));
+        let limits = ServeLimits { connections_per_address: server.config.rpc_connections_per_address, ..ServeLimits::default() };
+        tasks.spawn(serve(listener, hello, dispatch, limits, server.stop.clone()));
         tasks.spawn(server.leader_services().run(server.consensus.leader_changes(), server.stop.clone()));
         membership::start(&server, &mut tasks, &server.stop);
         tasks.spawn(scheduled::run(Arc::clone(&server), server.stop.clone()));

@@ -11,6 +11,7 @@ use drover_model::{
     ids::{AllocId, DeploymentId, EvalId, JobKey, KeyId, Name, NodeId},
     job::{Job, JobSubmission, JobSummary},
     kv::{KvEntry, StoredSecret},
+    namespace::{Namespace, NodePool},
     node::Node,
     rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
@@ -29,6 +30,7 @@ pub use table::{Index, Table};
 
 mod config;
 mod counts;
+mod divisions;
 mod prefix;
 mod read;
 pub mod snapshot;
@@ -59,10 +61,12 @@ pub enum TableId {
     /// What operators set: the scheduler's configuration and autopilot's.
     SchedulerConfig,
     Variables,
+    Namespaces,
+    NodePools,
 }
 
 impl TableId {
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 15;
     pub const ALL: [Self; Self::COUNT] = [
         Self::Jobs,
         Self::Summaries,
@@ -77,6 +81,8 @@ impl TableId {
         Self::Ca,
         Self::SchedulerConfig,
         Self::Variables,
+        Self::Namespaces,
+        Self::NodePools,
     ];
 }
 
@@ -135,6 +141,11 @@ pub struct State {
     autopilot_config: Arc<AutopilotConfig>,
     /// Parts of another state that is to take this one's place.
     staged: Option<Staged>,
+
+    /// Without those that are always there, unless they were changed.
+    namespaces: Table<Name, Namespace>,
+    /// The same.
+    node_pools: Table<Name, NodePool>,
 
     /// Jobs whose counts changed during the command that is being applied; empty between commands.
     touched_jobs: BTreeSet<JobKey>,

@@ -12,10 +12,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
+    backend::Backend,
     call::{Call, Verb, invalid_method},
-    reply::{Outcome, nowhere},
+    reply::{Outcome, empty, nowhere},
 };
-use crate::{config::Config, wiring::server::with_port};
+use crate::{
+    config::Config,
+    wiring::{client, server::with_port},
+};
 
 pub(super) async fn route(call: Call, rest: String) -> Outcome {
     call.check_region()?;
@@ -29,12 +33,23 @@ pub(super) async fn route(call: Call, rest: String) -> Outcome {
         }
         ("join", Verb::Write) => join(call).await,
         ("force-leave", Verb::Write) => force_leave(call).await,
-        ("servers", Verb::Write) => {
-            Err(Error::new(501, "/v1/agent/servers: an agent learns its servers from those that it knows; name these in its configuration"))
-        }
+        ("servers", Verb::Write) => set_servers(&call),
         ("self" | "members" | "health" | "servers" | "join" | "force-leave", _) => Err(invalid_method()),
         _ => nowhere(),
     }
+}
+
+/// Names other servers to a client, until it is started anew.
+fn set_servers(call: &Call) -> Outcome {
+    let addresses: Vec<String> = call.params("address").filter(|address| !address.is_empty()).map(client::with_port).collect();
+    if addresses.is_empty() {
+        return Err(Error::bad_request("missing server address"));
+    }
+    match call.api.backend() {
+        Backend::Remote(servers) => servers.set_addresses(addresses),
+        Backend::Local(_) => return Err(Error::bad_request("this agent is a server: its client speaks to it alone")),
+    }
+    empty()
 }
 
 #[derive(Serialize)]
@@ -74,7 +89,7 @@ async fn force_leave(call: Call) -> Outcome {
     let node = call.param("node").filter(|text| !text.is_empty()).map(str::to_owned);
     let node = node.ok_or_else(|| Error::bad_request("missing node to force leave"))?;
     call.api.backend().call(ServerForceLeave { node }).await?;
-    super::reply::empty()
+    empty()
 }
 
 #[derive(Serialize)]

@@ -21,6 +21,7 @@ pub(crate) fn config(config: &Config, data_dir: &Path, threads: usize) -> Server
         node_name: config.name.clone(),
         data_dir: section.data_dir.clone().unwrap_or_else(|| data_dir.join("server")),
         rpc_address: config.rpc_address(),
+        rpc_connections_per_address: config.limits.rpc_max_conns_per_client,
         // A port that the system chooses is known only later.
         rpc_advertise: config.advertise.rpc.clone().filter(|address| !address.ends_with(":0")),
         bootstrap_expect: section.bootstrap_expect,

@@ -24,7 +24,7 @@ use drover_model::{
 };
 use drover_runtime::rpc::{Caller, Dispatch, Handle, Header, ItemStream};
 use drover_server::Server;
-use futures::FutureExt;
+use futures::{FutureExt, future::BoxFuture};
 
 /// The longest that a call may take: a blocking read's wait, and some time beyond it. Whoever calls sets a shorter limit.
 const CALL_TIMEOUT: Duration = Duration::from_secs(330);
@@ -185,6 +185,10 @@ impl Servers for DistantServers {
     fn serve(&self, client: Arc<dyn Dispatch>) {
         let _ = self.client.0.set(Arc::clone(&client));
         self.servers.serve(client);
+    }
+
+    fn give_up(&self) -> BoxFuture<'_, ()> {
+        self.servers.give_up()
     }
 
     fn learn(&self, addresses: &[String]) {

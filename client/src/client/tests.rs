@@ -27,6 +27,7 @@ use crate::{
     templates::{Sources, TaskContext},
 };
 
+mod contact;
 mod lifecycle;
 mod restart;
 mod support;

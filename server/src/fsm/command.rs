@@ -12,6 +12,7 @@ use drover_model::{
     ids::{AllocId, DeploymentId, EvalId, JobKey, KeyId, Name, NodeId},
     job::{Job, JobSubmission},
     kv::SealedVersion,
+    namespace::{Namespace, NodePool},
     node::{DrainStrategy, Eligibility, LastDrain, Node, NodeEvent, NodeStatus},
     plan::Stop,
     rpc::autopilot::AutopilotConfig,
@@ -195,6 +196,19 @@ pub enum Command {
     },
     CaUpsert {
         ca: Box<crate::identity::StoredCa>,
+    },
+
+    NamespacePut {
+        namespace: Box<Namespace>,
+    },
+    NamespaceDelete {
+        name: String,
+    },
+    NodePoolPut {
+        pool: Box<NodePool>,
+    },
+    NodePoolDelete {
+        name: String,
     },
 
     SchedulerConfig {

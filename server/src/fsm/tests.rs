@@ -7,7 +7,8 @@ use drover_model::{
     ids::{JobKey, KeyId},
     job::{Job, JobStatus},
     json::Map,
-    node::NodeStatus,
+    namespace::{Namespace, NodePool},
+    node::{Node, NodeStatus},
     plan::Stop,
     variable::{LockTerms, SealedItems},
 };
@@ -56,6 +57,8 @@ fn life() -> Vec<Command> {
         Command::KvPut { key: "a".to_owned(), value: vec![1], flags: 0, check: Some(0) },
         variable_put(Some(7), ""),
         variable_put(Some(0), ""),
+        Command::NamespacePut { namespace: Box::new(Namespace { name: "team".to_owned(), ..Namespace::default() }) },
+        Command::NodePoolPut { pool: Box::new(NodePool { name: "gpu".to_owned(), ..NodePool::default() }) },
         Command::JobDeregister { key: JobKey::new("default", "web"), purge: false, no_shutdown_delay: true, evaluation: None },
         Command::NodeStatus { id: node_id(1), status: NodeStatus::Down, event: None, evaluations: vec![] },
     ]
@@ -256,7 +259,7 @@ fn a_node_keeps_what_operators_and_time_gave_it_when_it_registers_again() {
     let mut world = World::default();
     world.ready_node(node(1, 4000, 4000));
     world.run(Command::NodeStatus { id: node_id(1), status: NodeStatus::Down, event: None, evaluations: vec![] });
-    let stranger = drover_model::node::Node { secret_id: "other".to_owned().into(), ..node(1, 1, 1) };
+    let stranger = Node { secret_id: "other".to_owned().into(), ..node(1, 1, 1) };
     let (refused, _) = world.apply(Command::NodeRegister { node: Box::new(stranger) });
     assert!(matches!(refused, Applied::Refused { status: 403, .. }));
     world.run(Command::NodeRegister { node: Box::new(node(1, 8000, 4000)) });
@@ -322,4 +325,46 @@ fn a_lock_that_runs_out_lets_others_in_after_its_delay() {
         world.seconds = seconds;
         assert_eq!(world.apply(command.clone()).0.accepted().is_ok(), accepted, "{seconds} {command:?}");
     }
+}
+
+#[test]
+fn what_is_in_use_is_not_removed() {
+    let mut world = World::default();
+    let namespace = |name: &str, hash: &str| {
+        let namespace = Namespace { name: name.to_owned(), hash: hash.to_owned(), ..Namespace::default() };
+        Command::NamespacePut { namespace: Box::new(namespace) }
+    };
+    world.apply(Command::NodeRegister { node: Box::new(Node { node_pool: "edge".to_owned(), ..node(1, 4000, 4000) }) });
+    let made = world.run(namespace("team", "1"));
+    world.run(namespace("team", "1"));
+    assert_eq!(world.state.namespace("team").unwrap().modify_index, made, "the same again is no change");
+    let changed = world.run(namespace("team", "2"));
+    let team = world.state.namespace("team").unwrap();
+    assert_eq!((team.create_index, team.modify_index), (made, changed));
+    world.run(register(Job { namespace: "team".into(), ..job("web", 1) }, None));
+    let namespace = |name: &str| Command::NamespaceDelete { name: name.to_owned() };
+    let pool = |name: &str| Command::NodePoolDelete { name: name.to_owned() };
+    let refused = |message: &str| Some(message.to_owned());
+    for (command, want) in [
+        (namespace("default"), refused("can not delete default namespace")),
+        (namespace("team"), refused("namespace \"team\" has non-terminal jobs")),
+        (namespace("ghost"), refused("Namespace not found")),
+        (pool("all"), refused("deleting node pool \"all\" is not allowed")),
+        (pool("edge"), refused("node pool \"edge\" has nodes")),
+        (pool("ghost"), refused("node pool not found")),
+        (Command::NodesForget { ids: vec![node_id(1)], evaluations: vec![] }, None),
+        (pool("edge"), None),
+        (Command::JobDeregister { key: JobKey::new("team", "web"), purge: true, no_shutdown_delay: true, evaluation: None }, None),
+        (namespace("team"), None),
+    ] {
+        let (applied, _) = world.apply(command.clone());
+        let found = match applied {
+            Applied::At { .. } => None,
+            Applied::Refused { message, .. } => Some(message),
+            other @ Applied::Conflict { .. } => panic!("{other:?}"),
+        };
+        assert_eq!(found, want, "{command:?}");
+    }
+    let names: Vec<String> = world.state.namespaces().map(|one| one.name.clone()).collect();
+    assert_eq!(names, ["default"]);
 }

@@ -17,6 +17,7 @@ use drover_model::rpc::{
         JobList, JobPeriodicForce, JobPlan, JobRegister, JobRevert, JobScale, JobScaleGet, JobServices, JobStable, JobStatuses,
         JobSubmissionGet, JobSummaryGet, JobValidate, JobVersions, JobWhy,
     },
+    namespace::{NamespaceDelete, NamespaceGet, NamespaceList, NamespacePut, NodePoolDelete, NodePoolGet, NodePoolList, NodePoolPut},
     nodes::{ClientCall, NodeAllocationList, NodeDrain, NodeEligibility, NodeEvaluate, NodeGet, NodeList, NodePurge},
     operator::{RaftConfigurationGet, SchedulerConfigGet, SchedulerConfigSet, ServerInfo, ServerMetrics, SystemGc},
     search::Search,
@@ -27,8 +28,8 @@ use drover_model::rpc::{
 use drover_runtime::rpc::{Caller, Handle, Router};
 
 use super::{
-    Desk, Found, allocations, catalogue, deployments, dispatch, evaluations, job_reads, job_writes, nodes, operator, plan, register,
-    search, why,
+    Desk, Found, allocations, catalogue, deployments, dispatch, evaluations, job_reads, job_writes, namespaces, nodes, operator, plan,
+    register, search, why,
 };
 use crate::{
     Server,
@@ -146,6 +147,10 @@ reads! {
     NodeList: nodes::list, [Nodes];
     NodeGet: nodes::get, [Nodes];
     NodeAllocationList: nodes::allocations, [Allocations];
+    NamespaceList: namespaces::list, [Namespaces];
+    NamespaceGet: namespaces::get, [Namespaces];
+    NodePoolList: namespaces::pools, [NodePools];
+    NodePoolGet: namespaces::pool, [NodePools];
     SchedulerConfigGet: operator::scheduler_config, [SchedulerConfig];
     Search: search::search, [Jobs, Nodes, Allocations, Evaluations, Deployments];
 }
@@ -170,6 +175,10 @@ writes! {
     NodePurge: nodes::purge;
     NodeEvaluate: nodes::evaluate;
     ServiceDelete: catalogue::delete;
+    NamespacePut: namespaces::put;
+    NamespaceDelete: namespaces::delete;
+    NodePoolPut: namespaces::put_pool;
+    NodePoolDelete: namespaces::delete_pool;
     SchedulerConfigSet: operator::set_scheduler_config;
     AutopilotSet: operator::set_autopilot;
 }
@@ -180,7 +189,7 @@ async fn planned(desk: Desk<'_>, message: JobPlan) -> Result<<JobPlan as Method>
 
 impl Handle<JobValidate> for Server {
     async fn handle(&self, _caller: Caller, message: JobValidate) -> Result<<JobValidate as Method>::Reply, Error> {
-        Ok(register::validate(message))
+        Ok(register::validate(&self.store().snapshot(), message))
     }
 }
 
@@ -243,6 +252,14 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         .handle::<NodeEvaluate>(Arc::clone(server))
         .handle::<ClientCall>(Arc::clone(server))
         .handle::<ServiceDelete>(Arc::clone(server))
+        .handle::<NamespaceList>(Arc::clone(server))
+        .handle::<NamespaceGet>(Arc::clone(server))
+        .handle::<NamespacePut>(Arc::clone(server))
+        .handle::<NamespaceDelete>(Arc::clone(server))
+        .handle::<NodePoolList>(Arc::clone(server))
+        .handle::<NodePoolGet>(Arc::clone(server))
+        .handle::<NodePoolPut>(Arc::clone(server))
+        .handle::<NodePoolDelete>(Arc::clone(server))
         .handle::<SchedulerConfigGet>(Arc::clone(server))
         .handle::<SchedulerConfigSet>(Arc::clone(server))
         .handle::<RaftConfigurationGet>(Arc::clone(server))

@@ -34,7 +34,7 @@ use crate::{
 
 pub(super) fn plan(desk: Desk<'_>, message: JobPlan) -> Result<JobPlanned, Error> {
     let snapshot = desk.store.snapshot();
-    let Admitted { job, warnings } = admitted(*message.job).map_err(|errors| Error::internal(errors_text(&errors)))?;
+    let Admitted { job, warnings } = admitted(&snapshot, *message.job).map_err(|errors| Error::internal(errors_text(&errors)))?;
     let key = job.key();
     let current = snapshot.job(&key).cloned();
     let now = desk.runtime.clock.now();

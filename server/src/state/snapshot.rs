@@ -16,6 +16,7 @@ use drover_model::{
     ids::JobKey,
     job::{Job, JobSubmission, JobSummary},
     kv::{KvEntry, StoredSecret},
+    namespace::{Namespace, NodePool},
     node::Node,
     rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
@@ -71,6 +72,10 @@ enum Record {
     /// Since version 2, as the next one.
     AutopilotConfig(Arc<AutopilotConfig>),
     StagedPart(StagedPart),
+    /// Since version 2.
+    Namespaces(Vec<Arc<Namespace>>),
+    /// Since version 2.
+    NodePools(Vec<Arc<NodePool>>),
     /// After the allocations, because summaries count those that were collected too.
     Summaries(Vec<Arc<JobSummary>>),
     End {
@@ -120,6 +125,8 @@ pub fn encode(state: &State, out: &mut dyn Write) -> Result<(), Error> {
     for (id, part) in state.staged().iter().flat_map(|staged| staged.parts.iter().map(|part| (staged.id, part))) {
         writer.write(&Record::StagedPart(StagedPart { id, data: part.to_vec() }))?;
     }
+    writer.chunks(state.namespaces.values().cloned(), Record::Namespaces)?;
+    writer.chunks(state.node_pools.values().cloned(), Record::NodePools)?;
     writer.chunks(state.summaries.values().cloned(), Record::Summaries)?;
     let rows = writer.rows;
     writer.write(&Record::End { rows })
@@ -205,6 +212,8 @@ impl Reader {
             Record::Variables(rows) => each(rows, |row| state.put_variable(Arc::unwrap_or_clone(row))),
             Record::Keys(rows) => each(rows, |row| state.put_key(Arc::unwrap_or_clone(row))),
             Record::Summaries(rows) => each(rows, |row| state.put_summary(Arc::unwrap_or_clone(row))),
+            Record::Namespaces(rows) => each(rows, |row| state.put_namespace(Arc::unwrap_or_clone(row))),
+            Record::NodePools(rows) => each(rows, |row| state.put_node_pool(Arc::unwrap_or_clone(row))),
             Record::Ca(ca) => {
                 state.put_ca(Arc::unwrap_or_clone(ca));
                 0

@@ -40,7 +40,7 @@ impl State {
         self.indexes
     }
 
-    fn touch(&mut self, table: TableId) {
+    pub(super) fn touch(&mut self, table: TableId) {
         self.indexes[table as usize] = self.index;
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Seen {
     pub(super) removed: Vec<String>,
     /// The node is not known: heartbeats are refused.
     pub(super) forgotten: bool,
+    /// What the last stream was not to be older than.
+    pub(super) min_index: u64,
 }
 
 impl FakeServers {
@@ -122,7 +124,8 @@ impl Servers for FakeServers {
         std::future::ready(Ok(NodeReportReply::default())).boxed()
     }
 
-    fn allocations(&self, _: NodeAllocations) -> Reply<'_, ItemStream<NodeAllocationsItem>> {
+    fn allocations(&self, request: NodeAllocations) -> Reply<'_, ItemStream<NodeAllocationsItem>> {
+        self.seen.send_modify(|seen| seen.min_index = request.min_index);
         let (sender, mut items) = mpsc::channel(16);
         self.items.lock().unwrap().push(sender);
         let first = NodeAllocationsItem {
