@@ -11,11 +11,13 @@
 
 use std::sync::Arc;
 
+pub use apart::apart;
 pub use clock::{Clock, RealClock};
 pub use disk::{Disk, DiskFile, DiskLock, MemoryDisk, RealDisk};
 pub use network::{Listener, Network, Stream, TcpNetwork};
 pub use random::{OsRandom, Random};
 
+mod apart;
 pub mod clock;
 pub mod disk;
 pub mod network;

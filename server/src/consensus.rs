@@ -16,7 +16,7 @@ use std::{
 
 use drover_model::rpc;
 use drover_runtime::{
-    DiskLock, Runtime,
+    DiskLock, Runtime, apart,
     rpc::{Hello, Role, Router},
 };
 use openraft::{Raft, ServerState};
@@ -347,7 +347,6 @@ struct Opened {
 /// Opens the log, this server's id and the snapshot, which must fit each other.
 async fn open(folder: &Path, runtime: &Runtime, machine: Box<dyn StateMachine>) -> Result<Opened, Error> {
     let (folder, disk, random) = (folder.to_owned(), Arc::clone(&runtime.disk), Arc::clone(&runtime.random));
-    let instant = disk.is_instant();
     let work = move || {
         let failed = |action| {
             let path = folder.clone();
@@ -367,10 +366,5 @@ async fn open(folder: &Path, runtime: &Runtime, machine: Box<dyn StateMachine>) 
         log.check_snapshot(adapter.applied())?;
         Ok(Opened { log, id, adapter, lock })
     };
-    blocking(instant, work).await.map_err(|error| Error::Storage(error.to_string()))?
-}
-
-/// Runs what may wait for a disk: elsewhere, or here when the disk never waits (so that simulations stay in one thread).
-async fn blocking<T: Send + 'static>(instant: bool, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-    if instant { Ok(work()) } else { tokio::task::spawn_blocking(work).await.map_err(io::Error::other) }
+    apart(work).await.map_err(|error| Error::Storage(error.to_string()))?
 }

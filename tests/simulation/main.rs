@@ -81,6 +81,7 @@ fn the_story_is_scheduled_whatever_the_seed() {
 /// The same events in the same order, with the same ids. When, in tenths of a second, may differ by one: a connection's halves are polled in no fixed order.
 #[test]
 fn the_same_seed_gives_the_same_run() {
-    let events = || run(7).iter().map(|line| line.split_once(" s: ").map_or(line.as_str(), |(_, what)| what).to_owned()).collect::<Vec<_>>();
+    let events =
+        || run(7).iter().map(|line| line.split_once(" s: ").map_or(line.as_str(), |(_, what)| what).to_owned()).collect::<Vec<_>>();
     assert_eq!(events(), events());
 }

@@ -5,12 +5,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use drover_runtime::apart;
 use openraft::{
     AnyError, EntryPayload, ErrorSubject, ErrorVerb, OptionalSend, RaftSnapshotBuilder, Snapshot, StorageIOError, storage::RaftStateMachine,
 };
 
 use super::{
-    blocking,
     log::Error,
     snapshot::{SnapshotStore, seal, unseal},
     types::{Batch, BatchApplied, Entry, LogId, SnapshotMeta, StorageError, StoredMembership, TypeConfig},
@@ -140,14 +140,14 @@ impl RaftStateMachine<TypeConfig> for Adapter {
             snapshots.write(&stored_meta, &sealed)?;
             Ok::<(), BoxError>(())
         };
-        run(&self.snapshots, ErrorVerb::Write, work).await?;
+        run(ErrorVerb::Write, work).await?;
         (self.applied, self.membership) = (meta.last_log_id, meta.last_membership.clone());
         Ok(())
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot<TypeConfig>>, StorageError> {
         let snapshots = self.snapshots.clone();
-        let read = run(&self.snapshots, ErrorVerb::Read, move || Ok(snapshots.read()?)).await?;
+        let read = run(ErrorVerb::Read, move || Ok(snapshots.read()?)).await?;
         Ok(read.map(|(meta, sealed)| Snapshot { meta, snapshot: Box::new(Cursor::new(sealed)) }))
     }
 }
@@ -176,17 +176,13 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
             tracing::info!(index = stored_meta.last_log_id.map(|id| id.index), bytes = sealed.len(), "wrote a snapshot");
             Ok(sealed)
         };
-        let sealed = run(&self.snapshots, ErrorVerb::Write, work).await?;
+        let sealed = run(ErrorVerb::Write, work).await?;
         Ok(Snapshot { meta, snapshot: Box::new(Cursor::new(sealed)) })
     }
 }
 
-async fn run<T: Send + 'static>(
-    snapshots: &SnapshotStore,
-    verb: ErrorVerb,
-    work: impl FnOnce() -> Result<T, BoxError> + Send + 'static,
-) -> Result<T, StorageError> {
+async fn run<T: Send + 'static>(verb: ErrorVerb, work: impl FnOnce() -> Result<T, BoxError> + Send + 'static) -> Result<T, StorageError> {
     let failed = |what: String| StorageError::from(StorageIOError::new(ErrorSubject::Snapshot(None), verb, AnyError::error(what)));
-    let result = blocking(snapshots.is_instant(), work).await.map_err(|error| failed(error.to_string()))?;
+    let result = apart(work).await.map_err(|error| failed(error.to_string()))?;
     result.map_err(|error| failed(error.to_string()))
 }

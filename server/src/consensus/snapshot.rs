@@ -67,10 +67,6 @@ impl SnapshotStore {
         &self.path
     }
 
-    pub(super) fn is_instant(&self) -> bool {
-        self.disk.is_instant()
-    }
-
     pub(super) fn write(&self, meta: &SnapshotMeta, sealed: &[u8]) -> Result<(), Error> {
         let failed = |source| Error::Io { path: self.path.clone(), action: "write", source: Arc::new(source) };
         let meta = rmp_serde::to_vec_named(meta).map_err(|error| failed(io::Error::other(error)))?;

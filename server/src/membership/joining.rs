@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use drover_model::rpc::{Error, status::ServerJoined};
+use drover_runtime::apart;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -20,17 +21,13 @@ fn left_file(server: &Server) -> PathBuf {
     server.config().data_dir.join(LEFT_FILE)
 }
 
-/// Runs something on the disk, elsewhere unless the disk is instant.
+/// Runs something on the disk, elsewhere.
 async fn on_disk(
     server: &Server,
     work: impl FnOnce(&dyn drover_runtime::Disk) -> std::io::Result<()> + Send + 'static,
 ) -> Result<(), Error> {
     let disk = Arc::clone(&server.runtime().disk);
-    let result = if disk.is_instant() {
-        work(&*disk)
-    } else {
-        tokio::task::spawn_blocking(move || work(&*disk)).await.map_err(|error| Error::internal(error.to_string()))?
-    };
+    let result = apart(move || work(&*disk)).await.map_err(|error| Error::internal(error.to_string()))?;
     result.map_err(|error| Error::internal(format!("cannot write that this server left: {error}")))
 }
 

@@ -10,7 +10,10 @@ use drover_model::rpc::{
     job::Written,
     snapshot::{SnapshotPiece, SnapshotRestore, SnapshotSave},
 };
-use drover_runtime::rpc::{Caller, Handle, ItemSink};
+use drover_runtime::{
+    apart,
+    rpc::{Caller, Handle, ItemSink},
+};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -102,12 +105,9 @@ impl Server {
         self.off_thread(work).await?.map_err(|error| Error::internal(error.to_string()))
     }
 
-    /// Runs what takes long elsewhere; here when the disk is instant, so that simulations stay in one thread.
+    /// Runs what takes long elsewhere.
     pub(crate) async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-        if self.runtime().disk.is_instant() {
-            return Ok(work());
-        }
-        tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal(error.to_string()))
+        apart(work).await.map_err(|error| Error::internal(error.to_string()))
     }
 
     async fn restore(&self, file: Vec<u8>) -> Result<u64, Error> {
