@@ -16,7 +16,16 @@ pub(crate) fn normalise(words: impl IntoIterator<Item = OsString>, cli: &Command
     let mut normal = Vec::new();
     let mut words = words.into_iter();
     normal.extend(words.next());
+    let mut path = Vec::new();
     while let Some(word) = words.next() {
+        if path == EXEC {
+            normal.extend(exec(word, &mut words));
+            break;
+        }
+        if word.to_str().is_some_and(|text| !text.starts_with('-')) {
+            path.push(word.clone());
+            path.drain(..path.len().saturating_sub(EXEC.len()));
+        }
         if word == PASS_THROUGH {
             normal.push(word);
             normal.extend(words);
@@ -29,6 +38,34 @@ pub(crate) fn normalise(words: impl IntoIterator<Item = OsString>, cli: &Command
         normal.extend(flag(text, &switches)?.map(OsString::from));
     }
     Ok(normal)
+}
+
+/// Its command's words are nobody else's.
+const EXEC: [&str; 2] = ["alloc", "exec"];
+/// Its own flags whose value is a word of its own.
+const EXEC_VALUES: [&str; 3] = ["task", "group", "e"];
+
+/// What comes after `alloc exec`: its own flags up to the allocation, then a command, which is passed through.
+fn exec(first: OsString, rest: &mut impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut normal = Vec::new();
+    let mut next = Some(first);
+    while let Some(word) = next {
+        let text = word.to_str().unwrap_or_default().to_owned();
+        let name = text.trim_start_matches('-');
+        if name == text || text == PASS_THROUGH {
+            normal.push(word);
+            break;
+        }
+        let is_long = name.split('=').next().is_some_and(|key| key.chars().count() > 1);
+        let own = if is_long { OsString::from(format!("--{name}")) } else { word };
+        normal.push(own);
+        if EXEC_VALUES.contains(&name) {
+            normal.extend(rest.next());
+        }
+        next = rest.next();
+    }
+    normal.extend(rest);
+    normal
 }
 
 /// A word as clap wants it; none for a switch that was switched off.
@@ -103,6 +140,19 @@ mod tests {
             assert_eq!(flag(word, &switches).unwrap().as_deref(), expected, "{word}");
         }
         assert!(flag("-detach=perhaps", &switches).is_err());
+    }
+
+    #[test]
+    fn a_command_in_a_task_keeps_its_words() {
+        let cli = Command::new("x");
+        for (words, expected) in [
+            ("x alloc exec -task web -t=false a1 ls -la --all", "x alloc exec --task web -t=false a1 ls -la --all"),
+            ("x -address=u alloc exec -i a1 sh -c -verbose", "x --address=u alloc exec -i a1 sh -c -verbose"),
+            ("x -address u alloc exec -job web env", "x --address u alloc exec --job web env"),
+        ] {
+            let normal = normalise(words.split(' ').map(OsString::from), &cli).unwrap();
+            assert_eq!(normal, expected.split(' ').map(OsString::from).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -33,6 +33,9 @@ enum Command {
     /// See nodes, drain them, take them out of scheduling
     #[command(subcommand)]
     Node(commands::node::Command),
+    /// Divide jobs into namespaces
+    #[command(subcommand)]
+    Namespace(commands::namespace::Command),
     /// See evaluations
     #[command(subcommand)]
     Eval(commands::eval::Command),
@@ -45,12 +48,24 @@ enum Command {
     /// The embedded secret store
     #[command(subcommand)]
     Secret(commands::secret::Command),
+    /// Variables: small sets of texts that jobs read, encrypted at rest
+    #[command(subcommand)]
+    Var(commands::var::Command),
+    /// Render templates as tasks would see them
+    #[command(subcommand)]
+    Template(commands::template::Command),
+    /// Measure this machine
+    #[command(subcommand)]
+    Bench(commands::bench::Command),
     /// The embedded certificate authority
     #[command(subcommand)]
     Ca(commands::ca::Command),
     /// See the servers
     #[command(subcommand)]
     Server(commands::server::Command),
+    /// An authority and certificates for the agents themselves
+    #[command(subcommand)]
+    Tls(commands::tls::Command),
     /// Housekeeping of the servers
     #[command(subcommand)]
     System(commands::system::Command),
@@ -60,6 +75,8 @@ enum Command {
     /// Call any path of the API
     #[command(subcommand)]
     Operator(commands::operator::Command),
+    /// Simulate nodes, as many as wanted
+    Sim(commands::sim::Args),
     /// Print the version
     Version,
     /// Print a completion script for a shell
@@ -96,15 +113,21 @@ impl Cli {
             Command::Deployment(command) => command.run(reach),
             Command::Alloc(command) => command.run(reach),
             Command::Node(command) => command.run(reach),
+            Command::Namespace(command) => command.run(reach),
             Command::Eval(command) => command.run(reach),
             Command::Service(command) => command.run(reach),
             Command::Kv(command) => command.run(reach),
             Command::Secret(command) => command.run(reach),
+            Command::Var(command) => command.run(reach),
+            Command::Template(command) => command.run(reach),
+            Command::Bench(command) => command.run(reach),
             Command::Ca(command) => command.run(reach),
             Command::Server(command) => command.run(reach),
+            Command::Tls(command) => command.run(reach),
             Command::System(command) => command.run(reach),
             Command::Setup(command) => command.run(reach),
             Command::Operator(command) => command.run(reach),
+            Command::Sim(args) => args.run(reach),
             Command::Version => {
                 println!("Drover v{}", env!("CARGO_PKG_VERSION"));
                 Ok(Exit::Ok)

@@ -79,6 +79,15 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> 
     })
 }
 
+/// The same, where keys such as Ctrl-C may be meant for somebody else.
+pub(crate) fn block_on_signals<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")?;
+    let result = runtime.block_on(future);
+    // Nobody waits for a thread that may still read standard input.
+    runtime.shutdown_background();
+    result
+}
+
 /// The one of `candidates` that `prefix` means.
 pub(crate) fn unique<T>(kind: &str, prefix: &str, candidates: Vec<T>, id: impl Fn(&T) -> String) -> Result<T> {
     let exact = candidates.iter().position(|candidate| id(candidate) == prefix);
@@ -98,6 +107,12 @@ pub(crate) fn unique<T>(kind: &str, prefix: &str, candidates: Vec<T>, id: impl F
 pub(crate) fn even(prefix: &str) -> &str {
     let digits = prefix.chars().filter(|c| *c != '-').count();
     if digits % 2 == 1 && prefix.len() < 36 { prefix.get(..prefix.len() - 1).unwrap_or(prefix) } else { prefix }
+}
+
+/// What a file (or standard input, as `-`) says as JSON.
+pub(crate) fn json_file<T: serde::de::DeserializeOwned>(path: &str) -> Result<T> {
+    let bytes = value(if path == "-" { "-".to_owned() } else { format!("@{path}") }.as_str())?;
+    serde_json::from_slice(&bytes).with_context(|| format!("{path} is not the JSON that is wanted"))
 }
 
 /// The most that is read from a file or standard input as a value.

@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     NeedsPromotion,
     /// `job plan` could not plan.
     PlanError,
+    /// A command in a task ended with this code.
+    Command(i32),
 }
 
 impl From<Exit> for ExitCode {
@@ -28,6 +30,7 @@ impl From<Exit> for ExitCode {
             Exit::Reverted => 3,
             Exit::NeedsPromotion => 4,
             Exit::PlanError => 255,
+            Exit::Command(code) => u8::try_from(code).unwrap_or(u8::MAX),
         })
     }
 }

@@ -12,12 +12,14 @@ mod exit;
 mod jobfile;
 mod monitor;
 mod output;
+mod terminal;
 
 use clap::Parser;
 
 use crate::{cli::Cli, exit::Exit};
 
 fn main() -> std::process::ExitCode {
+    output::end_quietly_when_unread();
     let words = match args::normalise(std::env::args_os(), &<Cli as clap::CommandFactory>::command()) {
         Ok(words) => words,
         Err(error) => return exit::fail(&error),

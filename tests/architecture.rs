@@ -13,12 +13,13 @@ use serde_json::Value;
 
 /// Which crates of ours each crate may use. `docs/ARCHITECTURE.md` says why.
 const EDGES: &[(&str, &[&str])] = &[
-    ("drover", &["drover-agent", "drover-api", "drover-jobspec", "drover-model", "drover-runtime"]),
+    ("drover", &["drover-agent", "drover-api", "drover-bench", "drover-jobspec", "drover-model", "drover-runtime"]),
     (
         "drover-agent",
         &["drover-client", "drover-integrations", "drover-jobspec", "drover-model", "drover-runtime", "drover-server", "drover-template"],
     ),
     ("drover-api", &["drover-model"]),
+    ("drover-bench", &["drover-model", "drover-scheduler"]),
     ("drover-client", &["drover-integrations", "drover-model", "drover-runtime", "drover-template"]),
     ("drover-demo", &[]),
     ("drover-integrations", &["drover-model", "drover-runtime"]),

@@ -5,15 +5,20 @@ use std::{collections::BTreeMap, fs, io, net::SocketAddr, path::PathBuf, sync::A
 use drover_client::{Client, ClientParts, servers::RemoteServers, servers::Servers};
 use drover_integrations::{consul::Advertiser, embedded::ServerCalls};
 use drover_model::{
-    allocation::ClientStatus,
-    rpc::nodes::{DrainRequest, NodeDrain},
+    ids::NodeId,
+    rpc::{
+        ReadOptions,
+        nodes::{DrainRequest, NodeDrain, NodeGet},
+    },
 };
 use drover_runtime::{
     MemoryDisk, Runtime,
     rpc::{Hello, Role, ServeLimits},
+    tls::{self, Tls, Visitors},
 };
 use drover_server::Server;
 use tokio::{net::TcpListener, sync::watch};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -30,9 +35,11 @@ use crate::{
 
 /// How often a drain at shutdown is looked at.
 const DRAIN_POLL: Duration = Duration::from_millis(250);
+/// Beyond a drain's deadline: what the servers then stop may take its time to end.
+const DRAIN_MARGIN: Duration = Duration::from_secs(60);
 
-/// The least that a question waits for a change.
-const LEAST_WAIT: Duration = Duration::from_secs(1);
+/// How long a server may take to leave its cluster.
+const LEAVE_WITHIN: Duration = Duration::from_secs(15);
 
 /// Why an agent did not start.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +56,8 @@ pub enum StartError {
     Client(#[from] drover_client::Error),
     #[error("cannot prepare the driver {name}: {source}")]
     Driver { name: &'static str, source: io::Error },
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] tls::Error),
     #[error("{0}")]
     Integration(String),
 }
@@ -71,6 +80,27 @@ pub struct Agent {
     temporary: Option<PathBuf>,
 }
 
+/// A way to hurry an agent that is shutting down.
+#[derive(Clone, Debug)]
+pub struct LastWishes {
+    /// Of a throw-away agent, whose tasks end with it.
+    client: Option<drover_client::Handle>,
+}
+
+impl LastWishes {
+    /// How many allocations of a throw-away agent have not ended.
+    pub fn live_allocations(&self) -> usize {
+        self.client.as_ref().map_or(0, drover_client::Handle::live_allocations)
+    }
+
+    /// Kills the tasks of a throw-away agent at once.
+    pub async fn kill_tasks(&self) {
+        if let Some(client) = &self.client {
+            client.kill_tasks().await;
+        }
+    }
+}
+
 /// What was made before the server and the client.
 struct Base {
     config: Arc<Config>,
@@ -89,10 +119,11 @@ impl Agent {
         let listener = TcpListener::bind(&address).await.map_err(listen_failed)?;
         let http_address = listener.local_addr().map_err(listen_failed)?;
         settle_http_port(&mut config, http_address);
-        let runtime = Runtime::real();
+        let runtime = sealed(Runtime::real(), &config)?;
+        let https = https(&config)?;
         let (data_dir, temporary) = data_dir(&config, &runtime)?;
         let base = Base { config: Arc::new(config), runtime, data_dir, temporary, http_address, dispatch: ClientDispatch::default() };
-        match Self::start_parts(&base, listener).await {
+        match Self::start_parts(&base, listener, https).await {
             Ok(agent) => Ok(agent),
             Err(error) => {
                 if let Some(path) = &base.temporary {
@@ -103,7 +134,7 @@ impl Agent {
         }
     }
 
-    async fn start_parts(base: &Base, listener: TcpListener) -> Result<Self, StartError> {
+    async fn start_parts(base: &Base, listener: TcpListener, https: Option<TlsAcceptor>) -> Result<Self, StartError> {
         let config = &base.config;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let server = if config.server.enabled { Some(start_server(base, &tasks, &stop).await?) } else { None };
@@ -116,8 +147,8 @@ impl Agent {
             (None, Some(remote)) => Backend::Remote(Arc::clone(remote)),
             (None, None) => Backend::Remote(remote_servers(base)),
         };
-        let api = Arc::new(Api::new(backend.clone(), Arc::clone(config), Arc::clone(&base.runtime.clock)));
-        let limits = HttpLimits { connections_per_address: config.limits.http_max_conns_per_client };
+        let api = Arc::new(Api::new(backend.clone(), Arc::clone(config), base.runtime.clone()));
+        let limits = HttpLimits { connections_per_address: config.limits.http_max_conns_per_client, tls: https };
         tasks.spawn(crate::http::serve(listener, Arc::clone(&api), limits, stop.child_token()));
         let mut agent = Self {
             config: Arc::clone(config),
@@ -159,18 +190,18 @@ impl Agent {
         let http_address = config.advertise.http.clone().unwrap_or_else(|| base.http_address.to_string());
         let mut client_config = client::config(config, &base.data_dir, http_address, environment());
         let node = Client::identify(&client_config, &base.runtime)?;
-        let parts = NodeParts { auth: &node, servers: &servers, calls: &calls };
+        let parts = NodeParts { auth: &node, servers: Some(&servers), calls: &calls };
         let integrations = Integrations::new(config, &base.runtime, &parts)?;
         client_config.identity = Some(node);
         client_config.extra_attributes = integrations.attributes().await;
         let neighbours = Neighbours {
-            consul: integrations.consul.iter().map(|(name, part)| (name.clone(), Arc::clone(&part.cluster))).collect(),
+            consul: integrations.clusters(),
             vault: integrations.vault.clone(),
             calls,
             runtime: base.runtime.clone(),
             default_lease: config.client.template.vault_default_lease_duration,
             max_stale: config.client.template.max_stale,
-            longest_wait: config.client.template.block_query_wait.max(LEAST_WAIT),
+            longest_wait: config.client.template.longest_wait(),
         };
         let sources = NodeSources::new(neighbours);
         let parts = ClientParts {
@@ -208,7 +239,7 @@ impl Agent {
     }
 
     /// The node's id, when there is a client.
-    pub fn node_id(&self) -> Option<drover_model::ids::NodeId> {
+    pub fn node_id(&self) -> Option<NodeId> {
         self.client.as_ref().map(drover_client::Handle::node_id)
     }
 
@@ -217,10 +248,17 @@ impl Agent {
         self.server.as_ref().map(drover_server::Running::server)
     }
 
-    /// Empties the node first, where the configuration wants that and the agent leaves for good.
+    /// Empties the node and takes the server out of its cluster, where the agent leaves for good.
     pub async fn leave(&self) {
         if let (Some(client), Some(drain)) = (&self.client, self.config.client.drain_on_shutdown) {
             self.drain(client, drain).await;
+        }
+        if let Some(server) = self.server() {
+            match tokio::time::timeout(LEAVE_WITHIN, server.leave()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the server could not leave its cluster"),
+                Err(_) => tracing::warn!("the server has not left its cluster within {LEAVE_WITHIN:?}"),
+            }
         }
     }
 
@@ -236,16 +274,32 @@ impl Agent {
             tracing::warn!(%error, "the node could not be drained before the agent leaves");
             return;
         }
-        let is_live =
-            |(status, count): (&ClientStatus, &usize)| matches!(status, ClientStatus::Pending | ClientStatus::Running) && *count > 0;
+        // The servers say when it is done: they know which jobs are left alone, and force the rest at the deadline.
         let emptied = async {
-            while client.allocation_counts().iter().any(is_live) {
+            while self.is_draining(client.node_id()).await {
                 tokio::time::sleep(DRAIN_POLL).await;
             }
         };
-        if !deadline.is_zero() && tokio::time::timeout(deadline, emptied).await.is_err() {
+        let limit = if deadline.is_zero() { Duration::MAX } else { deadline + DRAIN_MARGIN };
+        if tokio::time::timeout(limit, emptied).await.is_err() {
             tracing::warn!("the drain's deadline has passed; what still runs goes on running");
         }
+    }
+
+    /// Also while nobody can say.
+    async fn is_draining(&self, id: NodeId) -> bool {
+        match self.backend.call(NodeGet { options: ReadOptions::default(), id }).await {
+            Ok(read) => read.data.is_some_and(|node| node.drain.is_some()),
+            Err(error) => {
+                tracing::debug!(%error, "cannot read how far the drain is");
+                true
+            }
+        }
+    }
+
+    /// What can still be asked of an agent that is shutting down.
+    pub fn last_wishes(&self) -> LastWishes {
+        LastWishes { client: self.client.clone().filter(|_| self.config.dev) }
     }
 
     /// Stops in the order that lets each part finish what it needs the others for.
@@ -282,6 +336,25 @@ fn settle_http_port(config: &mut Config, address: SocketAddr) {
             config.advertise.http = Some(format!("{host}:{}", address.port()));
         }
     }
+}
+
+/// Where calls between agents are sealed, everything goes over a network that does it.
+fn sealed(runtime: Runtime, config: &Config) -> Result<Runtime, tls::Error> {
+    match config.tls.files().filter(|_| config.tls.rpc) {
+        Some(files) => {
+            let tls = Tls::new(&files, &config.region, config.tls.oldest)?;
+            Ok(Runtime { network: Arc::new(tls.seal(Arc::clone(&runtime.network))), ..runtime })
+        }
+        None => Ok(runtime),
+    }
+}
+
+fn https(config: &Config) -> Result<Option<TlsAcceptor>, tls::Error> {
+    let Some(files) = config.tls.files().filter(|_| config.tls.http) else { return Ok(None) };
+    let visitors = if config.tls.verify_https_client { Visitors::Certified } else { Visitors::Anybody };
+    let mut server = files.server_config(visitors, config.tls.oldest)?;
+    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Some(TlsAcceptor::from(Arc::new(server))))
 }
 
 /// Where the agent keeps what it must not forget; a throw-away one has a folder of its own.

@@ -20,6 +20,7 @@ mod section;
 mod server;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod top;
 mod types;
 

@@ -10,16 +10,21 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub use agent::{Agent, StartError};
+pub use drover_server::backup;
+
 pub use config::{AgentFlags, Config, ConfigError};
 pub use run::{RunError, run};
 
 mod agent;
 pub mod config;
+mod footprint;
 pub mod http;
 mod logging;
+pub mod render;
 mod rendezvous;
 mod run;
 pub mod setup;
+pub mod sim;
 mod wiring;
 
 /// The version of the API that is spoken, as nodes tell it: job files ask for it in constraints.

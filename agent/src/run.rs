@@ -1,13 +1,21 @@
 //! The life of an agent as a command: configuration, banner, signals.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    Agent, AgentFlags, Config, ConfigError, StartError,
+    Agent, AgentFlags, Config, ConfigError, StartError, footprint,
     logging::{self, Logging},
 };
+
+/// When what starting needed has been done: registration, the first heartbeats and queries.
+const SETTLED_AFTER: Duration = Duration::from_secs(4);
+/// How long everything may take to end once tasks have been killed.
+const HURRIED_STOP: Duration = Duration::from_secs(5);
 
 /// Why the command ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +37,7 @@ pub fn run(flags: AgentFlags) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("drover").build().map_err(RunError::Runtime)?;
     let outcome = runtime.block_on(live(flags, config, logging));
     // What blocks (a file system that hangs, say) must not keep the process.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    runtime.shutdown_timeout(Duration::from_secs(5));
     outcome
 }
 
@@ -46,27 +54,61 @@ async fn live(flags: AgentFlags, config: Config, logging: Logging) -> Result<(),
     };
     say(&banner(&agent));
     notify("READY=1");
+    let settled = tokio::time::sleep(SETTLED_AFTER);
+    tokio::pin!(settled);
+    let mut is_settled = false;
     let leaves = loop {
         tokio::select! {
+            () = &mut settled, if !is_settled => {
+                is_settled = true;
+                if let Err(error) = footprint::release_code() {
+                    tracing::debug!(%error, "code that only starting needed stays mapped");
+                }
+            }
             _ = interrupt.recv() => break agent.config().leave_on_interrupt,
             _ = terminate.recv() => break agent.config().leave_on_terminate,
             _ = reload.recv() => reload_log_level(&flags, &logging),
         }
     };
     notify("STOPPING=1");
-    say("==> Caught signal: gracefully shutting down agent...\n");
+    let wishes = agent.last_wishes();
+    say(&farewell(wishes.live_allocations()));
     let stopping = async {
         if leaves {
             agent.leave().await;
         }
         agent.shutdown().await;
     };
+    tokio::pin!(stopping);
     tokio::select! {
-        () = stopping => {}
-        _ = interrupt.recv() => say("==> Caught second signal: exiting at once\n"),
-        _ = terminate.recv() => say("==> Caught second signal: exiting at once\n"),
+        () = &mut stopping => return Ok(()),
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    if wishes.live_allocations() == 0 {
+        say("==> Caught second signal: exiting at once\n");
+        return Ok(());
+    }
+    // A throw-away agent leaves no processes behind, however impatient its user is.
+    say("==> Caught second signal: killing tasks...\n");
+    wishes.kill_tasks().await;
+    tokio::select! {
+        () = &mut stopping => {}
+        () = tokio::time::sleep(HURRIED_STOP) => say("==> Not everything has ended in time: exiting\n"),
+        _ = interrupt.recv() => say("==> Caught third signal: exiting at once\n"),
+        _ = terminate.recv() => say("==> Caught third signal: exiting at once\n"),
     }
     Ok(())
+}
+
+/// What a signal means here. Tasks end with a throw-away agent only; how many that are is what its user waits for.
+fn farewell(live: usize) -> String {
+    let text = "==> Caught signal: gracefully shutting down agent...\n";
+    match live {
+        0 => text.to_owned(),
+        1 => format!("{text}    1 allocation is being stopped; another signal kills it\n"),
+        _ => format!("{text}    {live} allocations are being stopped; another signal kills them\n"),
+    }
 }
 
 /// Reads the configuration anew. The log level is what can change while an agent runs.

@@ -13,6 +13,8 @@ pub(crate) const DEFAULT_ADDRESS: &str = "http://127.0.0.1:4646";
 /// The longest that a blocking query may be asked to wait, with room for the server's own jitter.
 const BLOCKING_LIMIT: Duration = Duration::from_secs(6 * 60);
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// Of what has no end, such as a log that is followed.
+const UNLIMITED: Duration = Duration::from_secs(366 * 86_400);
 /// An answer above this is refused rather than read into memory.
 const BODY_LIMIT: usize = 256 << 20;
 
@@ -39,7 +41,12 @@ pub enum Error {
     Unreachable { address: String, reason: String },
     /// The agent answered with an error: its own words.
     #[error("{message}")]
-    Status { status: u16, message: String },
+    Status {
+        status: u16,
+        message: String,
+        /// The index that came with it (0: none): one can wait for what is not there.
+        index: u64,
+    },
     #[error("the answer to {path} is not what was expected: {reason}")]
     Answer { path: String, reason: String },
     #[error("cannot use {path}: {reason}")]
@@ -67,9 +74,7 @@ pub type Query<'a> = &'a [(&'a str, &'a str)];
 pub struct Client {
     http: reqwest::Client,
     address: String,
-    region: Option<String>,
-    namespace: Option<String>,
-    token: SecretText,
+    options: Options,
 }
 
 impl fmt::Debug for Client {
@@ -80,7 +85,11 @@ impl fmt::Debug for Client {
 
 impl Client {
     pub fn new(options: Options) -> Result<Self, Error> {
-        let address = options.address.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
+        Self::with(options, false)
+    }
+
+    fn with(options: Options, upgrades: bool) -> Result<Self, Error> {
+        let address = options.address.clone().unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
         let (mut builder, address) = match address.strip_prefix("unix://") {
             Some(socket) => (reqwest::Client::builder().unix_socket(socket), "http://localhost".to_owned()),
             None => (reqwest::Client::builder(), address),
@@ -99,9 +108,13 @@ impl Client {
             builder = builder.identity(reqwest::Identity::from_pem(&pem).map_err(|error| tls(cert, &error))?);
         }
         builder = builder.danger_accept_invalid_certs(options.tls_skip_verify);
+        if upgrades {
+            // A WebSocket grows out of the older protocol.
+            builder = builder.http1_only();
+        }
         let http = builder.build().map_err(|error| tls("the TLS settings", &error))?;
         let address = address.trim_end_matches('/').to_owned();
-        Ok(Self { http, address, region: options.region, namespace: options.namespace, token: options.token })
+        Ok(Self { http, address, options })
     }
 
     pub fn address(&self) -> &str {
@@ -109,7 +122,7 @@ impl Client {
     }
 
     pub fn namespace(&self) -> &str {
-        self.namespace.as_deref().unwrap_or("default")
+        self.options.namespace.as_deref().unwrap_or("default")
     }
 
     /// Reads `path` (which starts with `/v1/`).
@@ -132,6 +145,16 @@ impl Client {
         self.call(Method::PUT, path, query, Some(body)).await
     }
 
+    /// For the few writes that are no PUT.
+    pub async fn post<B: Serialize + ?Sized, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: Query<'_>,
+        body: &B,
+    ) -> Result<Answer<T>, Error> {
+        self.call(Method::POST, path, query, Some(body)).await
+    }
+
     pub async fn delete<T: DeserializeOwned>(&self, path: &str, query: Query<'_>) -> Result<Answer<T>, Error> {
         self.call(Method::DELETE, path, query, None::<&()>).await
     }
@@ -147,7 +170,7 @@ impl Client {
     /// A body that comes in pieces and may never end.
     pub async fn stream(&self, path: &str, query: Query<'_>) -> Result<impl Stream<Item = Result<Bytes, Error>> + use<>, Error> {
         // No time limit on the whole: following a log has no end.
-        let request = self.request(Method::GET, path, query).timeout(Duration::from_secs(366 * 86_400));
+        let request = self.request(Method::GET, path, query).timeout(UNLIMITED);
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         if !response.status().is_success() {
             return Err(self.refusal(response).await);
@@ -155,6 +178,18 @@ impl Client {
         let address = self.address.clone();
         let broken = move |error: reqwest::Error| Error::Unreachable { address: address.clone(), reason: root_cause(&error) };
         Ok(response.bytes_stream().map(move |piece| piece.map_err(&broken)))
+    }
+
+    /// Asks for the connection to become another one, with these headers beside the usual ones.
+    pub(crate) async fn upgrade(&self, path: &str, query: Query<'_>, headers: HeaderMap) -> Result<reqwest::Upgraded, Error> {
+        let own = Self::with(self.options.clone(), true)?;
+        // What is spoken afterwards may take as long as it likes.
+        let request = own.request(Method::GET, path, query).headers(headers).timeout(UNLIMITED);
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(self.refusal(response).await);
+        }
+        response.upgrade().await.map_err(|error| self.unreachable(&error))
     }
 
     async fn call<B: Serialize + ?Sized, T: DeserializeOwned>(
@@ -179,14 +214,14 @@ impl Client {
 
     fn request(&self, method: Method, path: &str, query: Query<'_>) -> reqwest::RequestBuilder {
         let mut request = self.http.request(method, format!("{}{path}", self.address)).query(query);
-        for (key, value) in [("namespace", &self.namespace), ("region", &self.region)] {
+        for (key, value) in [("namespace", &self.options.namespace), ("region", &self.options.region)] {
             let said = query.iter().any(|(name, _)| *name == key);
             if let (Some(value), false) = (value, said) {
                 request = request.query(&[(key, value)]);
             }
         }
-        if !self.token.is_empty() {
-            request = request.header("X-Nomad-Token", self.token.expose());
+        if !self.options.token.is_empty() {
+            request = request.header("X-Nomad-Token", self.options.token.expose());
         }
         request
     }
@@ -215,10 +250,10 @@ impl Client {
     }
 
     async fn refusal(&self, response: reqwest::Response) -> Error {
-        let status = response.status();
+        let (status, index) = (response.status(), index_of(response.headers()));
         let text = self.body(response).await.map(|body| String::from_utf8_lossy(&body).trim().to_owned()).unwrap_or_default();
         let message = if text.is_empty() { describe(status) } else { text };
-        Error::Status { status: status.as_u16(), message }
+        Error::Status { status: status.as_u16(), message, index }
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Error {
@@ -252,7 +287,7 @@ fn tls(path: &str, error: &reqwest::Error) -> Error {
 }
 
 /// A path's segment, with whatever would end it escaped. Job ids may hold slashes, which stay.
-pub(crate) fn segment(text: &str) -> String {
+pub fn segment(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -8,18 +8,21 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub use allocations::LogRequest;
-pub use client::{Answer, Client, Error, Options, Query};
+pub use allocations::{FileRead, LogRequest};
+pub use client::{Answer, Client, Error, Options, Query, segment};
 
 mod allocations;
 mod client;
 mod deployments;
+mod divisions;
+mod exec;
 mod jobs;
 mod nodes;
 mod operator;
 mod storage;
 
 pub use deployments::DeploymentChanged;
+pub use exec::{ExecInput, ExecOutput, ExecReader, ExecRequest, ExecWriter};
 pub use jobs::{PlanAnswer, RegisterRequest, Registered, RevertRequest, Validation, VersionsAnswer};
 pub use operator::{Member, Members};
 pub use storage::SecretWritten;

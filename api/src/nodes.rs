@@ -1,6 +1,8 @@
 //! `/v1/nodes`, `/v1/node/...`.
 
-use drover_model::{allocation::Allocation, node::Node, view::NodeStub};
+use std::collections::BTreeMap;
+
+use drover_model::{allocation::Allocation, node::Node, rpc::client::NodeMeta, view::NodeStub};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, Error, segment};
@@ -16,6 +18,28 @@ impl Client {
 
     pub async fn node_allocations(&self, id: &str) -> Result<Answer<Vec<Allocation>>, Error> {
         self.get(&format!("/v1/node/{}/allocations", segment(id)), &[]).await
+    }
+
+    /// The servers that the agent knows.
+    pub async fn servers(&self) -> Result<Answer<Vec<String>>, Error> {
+        self.get("/v1/agent/servers", &[]).await
+    }
+
+    /// Gives the agent's client other servers.
+    pub async fn set_servers(&self, addresses: &[String]) -> Result<Answer<Value>, Error> {
+        let query: Vec<(&str, &str)> = addresses.iter().map(|address| ("address", address.as_str())).collect();
+        self.put("/v1/agent/servers", &query, &json!(null)).await
+    }
+
+    /// The labels of a node; without an id, of the agent's own.
+    pub async fn node_meta(&self, id: Option<&str>) -> Result<Answer<NodeMeta>, Error> {
+        self.get("/v1/client/metadata", &[("node_id", id.unwrap_or_default())]).await
+    }
+
+    /// Sets labels of a node, or takes them away (none).
+    pub async fn apply_node_meta(&self, id: Option<&str>, meta: &BTreeMap<String, Option<String>>) -> Result<Answer<NodeMeta>, Error> {
+        let body = json!({ "NodeID": id.unwrap_or_default(), "Meta": meta });
+        self.post("/v1/client/metadata", &[], &body).await
     }
 
     pub async fn set_eligibility(&self, id: &str, eligible: bool) -> Result<Answer<Value>, Error> {

@@ -1,5 +1,10 @@
 //! `/v1/agent`, `/v1/status`, `/v1/system`.
 
+use drover_model::rpc::{
+    autopilot::{AutopilotConfig, AutopilotHealth},
+    operator::{LeadershipTransferred, RaftConfiguration},
+    status::ServerJoined,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -38,6 +43,55 @@ impl Client {
     /// The leader's RPC address; empty when there is none.
     pub async fn leader(&self) -> Result<Answer<String>, Error> {
         self.get("/v1/status/leader", &[]).await
+    }
+
+    /// Lets the server that is asked join the cluster of those at `addresses`.
+    pub async fn join_servers(&self, addresses: &[String]) -> Result<Answer<ServerJoined>, Error> {
+        let query: Vec<(&str, &str)> = addresses.iter().map(|address| ("address", address.as_str())).collect();
+        self.put("/v1/agent/join", &query, &json!({})).await
+    }
+
+    /// Takes a server out that is gone for good.
+    pub async fn force_leave(&self, node: &str, prune: bool) -> Result<Answer<Value>, Error> {
+        let prune = if prune { "1" } else { "0" };
+        self.put("/v1/agent/force-leave", &[("node", node), ("prune", prune)], &json!({})).await
+    }
+
+    pub async fn raft_configuration(&self, stale: bool) -> Result<Answer<RaftConfiguration>, Error> {
+        let query: &[(&str, &str)] = if stale { &[("stale", "true")] } else { &[] };
+        self.get("/v1/operator/raft/configuration", query).await
+    }
+
+    /// `key` is `id` or `address`.
+    pub async fn remove_peer(&self, key: &str, value: &str) -> Result<Answer<Value>, Error> {
+        self.delete("/v1/operator/raft/peer", &[(key, value)]).await
+    }
+
+    /// `key` is `id` or `address`.
+    pub async fn transfer_leadership(&self, key: &str, value: &str) -> Result<Answer<LeadershipTransferred>, Error> {
+        self.put("/v1/operator/raft/transfer-leadership", &[(key, value)], &json!({})).await
+    }
+
+    pub async fn autopilot_config(&self) -> Result<Answer<AutopilotConfig>, Error> {
+        self.get("/v1/operator/autopilot/configuration", &[]).await
+    }
+
+    /// False when it was changed since `config` was read.
+    pub async fn set_autopilot_config(&self, config: &AutopilotConfig) -> Result<Answer<bool>, Error> {
+        let index = config.modify_index.to_string();
+        self.put("/v1/operator/autopilot/configuration", &[("cas", &index)], config).await
+    }
+
+    /// How the servers are. That they are not well is no error.
+    pub async fn autopilot_health(&self) -> Result<AutopilotHealth, Error> {
+        let path = "/v1/operator/autopilot/health";
+        match self.get(path, &[]).await {
+            Ok(answer) => Ok(answer.data),
+            Err(Error::Status { status: 429, message, .. }) => {
+                serde_json::from_str(&message).map_err(|error| Error::Answer { path: path.to_owned(), reason: error.to_string() })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     pub async fn collect_garbage(&self) -> Result<Answer<Value>, Error> {

@@ -95,6 +95,7 @@ struct Descriptors {
 fn run(arguments: &Arguments, argv: *const *const u8, envp: *const *const u8) -> ! {
     sys::setsid();
     sys::block_all_signals();
+    sys::default_all_signals();
     sys::become_subreaper();
     let Some(fds) = descriptors() else { sys::exit(125) };
     let mut out = Log::new(fds.logs, arguments.stdout, arguments.stdout_index, arguments.max_files, arguments.max_bytes);

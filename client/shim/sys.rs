@@ -75,6 +75,16 @@ pub(crate) fn unblock_all_signals() {
     set_signal_mask(0);
 }
 
+/// Every signal does what it does by default: an agent under `nohup` ignores some, which whoever it starts would ignore too and could not even trap.
+pub(crate) fn default_all_signals() {
+    // Handler, flags, restorer and mask: all zero is the default.
+    let action = [0_u64; 4];
+    for signal in 1..=64 {
+        // SAFETY: the action lives through the call, and the size of its mask is the kernel's. The two signals that cannot be changed are refused.
+        unsafe { call(number::RT_SIGACTION, [signal, &raw const action as usize, 0, 8, 0, 0]) };
+    }
+}
+
 /// A descriptor that is readable when a child has ended.
 pub(crate) fn child_signals() -> i32 {
     let mask: u64 = 1 << (SIGCHLD - 1);

@@ -11,6 +11,7 @@ pub(super) mod number {
     pub(crate) const WRITE: usize = 1;
     pub(crate) const CLOSE: usize = 3;
     pub(crate) const LSEEK: usize = 8;
+    pub(crate) const RT_SIGACTION: usize = 13;
     pub(crate) const RT_SIGPROCMASK: usize = 14;
     pub(crate) const GETPID: usize = 39;
     pub(crate) const CLONE: usize = 56;

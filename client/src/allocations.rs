@@ -3,7 +3,7 @@
 use drover_model::allocation::{Allocation, ClientStatus, TaskPhase, TaskState, client_description};
 use std::collections::BTreeMap;
 
-pub(crate) use runner::{AllocCommand, Begin, Previous, Runner};
+pub(crate) use runner::{AllocCommand, Begin, Previous, Runner, sleep_until};
 
 mod lifecycle;
 mod runner;

@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64},
+    },
     time::Duration,
 };
 
@@ -17,7 +20,7 @@ use drover_model::{
 };
 use drover_runtime::Runtime;
 use tokio::{
-    sync::{Semaphore, mpsc, watch},
+    sync::{Notify, Semaphore, mpsc, watch},
     task::{AbortHandle, JoinHandle},
     time::Instant,
 };
@@ -28,6 +31,7 @@ use crate::{
     allocations::AllocCommand,
     drivers::TaskHandle,
     fingerprint,
+    labels::{Dynamic, merged},
     reports::Reports,
     services::{Native, NativeRegistry, Registries},
     session::Session,
@@ -63,6 +67,10 @@ pub(crate) struct Inner {
     tasks: TaskTracker,
     pub(crate) samples: Samples,
     pub(crate) sessions: crate::exec::Sessions,
+    /// The node ends and takes its tasks along: it begins nothing any more.
+    is_leaving: AtomicBool,
+    /// What people have set of the node's labels.
+    labels: Mutex<Dynamic>,
 }
 
 /// One allocation, as the client holds it.
@@ -92,9 +100,12 @@ impl Client {
         prepare_folder(&config.state_dir, 0o700)?;
         prepare_folder(&config.alloc_dir, 0o711)?;
         let NodeAuth { id, secret } = config.identity.clone().map_or_else(|| Self::identify(&config, &runtime), Ok)?;
-        let node = fingerprint::node(&config, &runtime, &parts.drivers, id, secret.clone()).await;
+        let mut node = fingerprint::node(&config, &runtime, &parts.drivers, id, secret.clone()).await;
         let auth = NodeAuth { id, secret };
         let (state, saved) = State::open(Arc::clone(&runtime.disk), (!config.dev).then_some(config.state_dir.as_path()))?;
+        let labels = state.labels();
+        node.meta = merged(&config.meta, &labels);
+        let labels = Mutex::new(labels);
         let shutdown = CancellationToken::new();
         let native = |provider| {
             let (servers, random) = (Arc::clone(&parts.servers), Arc::clone(&runtime.random));
@@ -120,10 +131,13 @@ impl Client {
         });
         let (allocations, tasks, samples, sessions) =
             (Mutex::default(), TaskTracker::new(), Samples::default(), crate::exec::Sessions::default());
-        let handle = Handle { inner: Arc::new(Inner { shared, allocations, destroys, tasks, samples, sessions }) };
+        let is_leaving = AtomicBool::new(false);
+        let handle = Handle { inner: Arc::new(Inner { shared, allocations, destroys, tasks, samples, sessions, is_leaving, labels }) };
         handle.inner.shared.parts.servers.serve(Arc::new(handle.router()));
+        // No server that is behind what ran here last may say what runs here now.
+        let seen = saved.iter().map(|one| one.allocation.modify_index).max().unwrap_or(0);
         handle.restore(saved).await;
-        handle.set_going(own, embedded);
+        handle.set_going(own, embedded, seen);
         Ok(handle)
     }
 }
@@ -178,12 +192,22 @@ impl Handle {
         counts
     }
 
-    fn set_going(&self, own: Arc<NativeRegistry>, embedded: Arc<NativeRegistry>) {
+    fn set_going(&self, own: Arc<NativeRegistry>, embedded: Arc<NativeRegistry>, seen: u64) {
         let shared = &self.inner.shared;
         let stop = shared.shutdown.clone();
         let (items, received) = mpsc::channel(ITEM_QUEUE);
         let registered = watch::channel(0).0;
-        let session = Session { shared: Arc::clone(shared), items, registered: registered.clone() };
+        let session = Session {
+            servers: Arc::clone(&shared.parts.servers),
+            random: Arc::clone(&shared.runtime.random),
+            auth: shared.auth.clone(),
+            node: shared.node.subscribe(),
+            contact: shared.contact.clone(),
+            items,
+            registered: registered.clone(),
+            seen: AtomicU64::new(seen),
+            moved: Notify::new(),
+        };
         let spawn = |work: futures::future::BoxFuture<'static, ()>| -> JoinHandle<Option<()>> {
             self.inner.tasks.spawn(stop.clone().run_until_cancelled_owned(work))
         };
@@ -193,8 +217,8 @@ impl Handle {
         let reporting = Arc::clone(shared);
         let told = registered.subscribe();
         spawn(Box::pin(async move {
-            let Shared { reports, parts, auth, runtime, .. } = &*reporting;
-            reports.run(&*parts.servers, auth, &*runtime.random, told).await;
+            let Shared { reports, parts, auth, runtime, contact, .. } = &*reporting;
+            reports.run(&*parts.servers, auth, &*runtime.random, told, contact.subscribe()).await;
         }));
         spawn(Box::pin(self.clone().manage(received)));
         spawn(Box::pin(self.clone().collect_regularly()));
@@ -232,6 +256,10 @@ impl Inner {
     pub(crate) fn lock(&self) -> MutexGuard<'_, BTreeMap<AllocId, Held>> {
         self.allocations.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    pub(crate) fn labels(&self) -> MutexGuard<'_, Dynamic> {
+        self.labels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Held {
@@ -254,6 +282,8 @@ impl Held {
 
 /// How long a throw-away node waits for its tasks to end before it goes.
 const DEV_STOP: Duration = Duration::from_secs(40);
+/// How long it waits for those that it has killed after that.
+const DEV_KILL: Duration = Duration::from_secs(5);
 /// How long the last reports may take.
 const LAST_REPORTS: Duration = Duration::from_secs(2);
 

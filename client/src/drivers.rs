@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub use mock::MockDriver;
 pub use raw_exec::RawExec;
 
-mod mock;
+pub(crate) mod mock;
 mod raw_exec;
 
 pub type Boxed<'a, T> = BoxFuture<'a, Result<T, DriverError>>;

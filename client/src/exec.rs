@@ -14,11 +14,15 @@ use drover_model::{
 };
 use drover_runtime::rpc::ItemSink;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::mpsc,
 };
 
 use crate::{Handle, drivers::ExecSession, limits};
+
+type Reader = Box<dyn AsyncRead + Send + Unpin>;
+type Writer = Box<dyn AsyncWrite + Send + Unpin>;
+type Resize = Box<dyn Fn(u16, u16) + Send + Sync>;
 
 /// Bytes of output in one frame.
 const CHUNK: usize = 16 << 10;
@@ -85,8 +89,19 @@ impl Handle {
     }
 }
 
-async fn carry(mut session: ExecSession, mut input: mpsc::Receiver<AllocExecInput>, sink: &ItemSink<ExecFrame>) -> Result<(), Error> {
-    let (mut out, mut err) = (Some(session.stdout), session.stderr.take());
+/// Output and input go their own ways: a command that does not read must not keep its output from whoever waits for that, nor the other way round.
+async fn carry(session: ExecSession, input: mpsc::Receiver<AllocExecInput>, sink: &ItemSink<ExecFrame>) -> Result<(), Error> {
+    let ExecSession { stdin, stdout, stderr, resize, exit } = session;
+    tokio::select! {
+        carried = carry_output(stdout, stderr, sink) => carried?,
+        // Never ends before the output does.
+        () = carry_input(stdin, resize, input) => {}
+    }
+    sink.send(&ExecFrame { exit_code: Some(exit.await), ..ExecFrame::default() }).await
+}
+
+async fn carry_output(stdout: Reader, stderr: Option<Reader>, sink: &ItemSink<ExecFrame>) -> Result<(), Error> {
+    let (mut out, mut err) = (Some(stdout), stderr);
     let (mut out_buffer, mut err_buffer) = (vec![0; CHUNK], vec![0; CHUNK]);
     while out.is_some() || err.is_some() {
         tokio::select! {
@@ -104,28 +119,31 @@ async fn carry(mut session: ExecSession, mut input: mpsc::Receiver<AllocExecInpu
                 }
                 sink.send(&ExecFrame { stderr, stderr_closed, ..ExecFrame::default() }).await?;
             }
-            Some(message) = input.recv() => {
-                if let (Some((rows, columns)), Some(resize)) = (message.size, &session.resize) {
-                    resize(rows, columns);
-                }
-                if let Some(stdin) = &mut session.stdin
-                    && !message.data.is_empty()
-                    && (stdin.write_all(&message.data).await.is_err() || stdin.flush().await.is_err())
-                {
-                    session.stdin = None;
-                }
-                if message.close {
-                    session.stdin = None;
-                }
-            }
         }
     }
-    let exit_code = Some(session.exit.await);
-    sink.send(&ExecFrame { exit_code, ..ExecFrame::default() }).await
+    Ok(())
+}
+
+async fn carry_input(mut stdin: Option<Writer>, resize: Option<Resize>, mut input: mpsc::Receiver<AllocExecInput>) {
+    while let Some(message) = input.recv().await {
+        if let (Some((rows, columns)), Some(resize)) = (message.size, &resize) {
+            resize(rows, columns);
+        }
+        if let Some(open) = &mut stdin
+            && !message.data.is_empty()
+            && (open.write_all(&message.data).await.is_err() || open.flush().await.is_err())
+        {
+            stdin = None;
+        }
+        if message.close {
+            stdin = None;
+        }
+    }
+    std::future::pending().await
 }
 
 /// Never, once it has ended.
-async fn read(from: &mut Option<Box<dyn AsyncRead + Send + Unpin>>, buffer: &mut [u8]) -> usize {
+async fn read(from: &mut Option<Reader>, buffer: &mut [u8]) -> usize {
     match from {
         Some(from) => from.read(buffer).await.unwrap_or(0),
         None => std::future::pending().await,

@@ -20,7 +20,7 @@ pub(crate) use identity::node_identity;
 mod cpu;
 mod host;
 mod identity;
-mod network;
+pub(crate) mod network;
 mod storage;
 
 /// The properties of this node.

@@ -4,8 +4,12 @@ use std::time::Duration;
 
 /// Commands that wait for a task or allocation runner.
 pub const COMMAND_QUEUE: usize = 16;
-/// One call to the servers.
+/// One call to the servers, other attempts to find one that answers included.
 pub const SERVER_CALL: Duration = Duration::from_secs(10);
+/// One answer of one server. Shorter than [`SERVER_CALL`], so that there is time to leave a server that hangs.
+pub const SERVER_REPLY: Duration = Duration::from_secs(8);
+/// A heartbeat waits for its answer for a part of the time that the servers give, but never less than this.
+pub const HEARTBEAT_PATIENCE: Duration = Duration::from_secs(1);
 /// First and longest pause between attempts to reach the servers.
 pub const RETRY_FIRST: Duration = Duration::from_millis(100);
 /// See [`RETRY_FIRST`].
@@ -54,6 +58,10 @@ pub const ARTIFACT_BYTES: u64 = 100 << 30;
 pub const ARTIFACT_FETCH: Duration = Duration::from_secs(30 * 60);
 /// The answer of a check that is kept to show.
 pub const CHECK_OUTPUT_BYTES: usize = 3 << 10;
+/// A program that a template runs for its output (`plugin`), where that is allowed.
+pub const PLUGIN_RUN: Duration = Duration::from_secs(30);
+/// See [`PLUGIN_RUN`].
+pub const PLUGIN_OUTPUT_BYTES: u64 = 4 << 20;
 /// Output of a script that a template runs.
 pub const SCRIPT_OUTPUT_BYTES: usize = 64 << 10;
 /// A rendered file that is read back (an environment file, a certificate).

@@ -14,7 +14,10 @@ use drover_model::{
     rpc::node::{NodeAuth, NodeReport},
 };
 use drover_runtime::Random;
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 
 use crate::{limits, servers::Servers};
 
@@ -67,8 +70,15 @@ impl Reports {
         let _ = tokio::time::timeout(limit, empty).await;
     }
 
-    /// Delivers, once the node is registered, for as long as it is polled.
-    pub(crate) async fn run(&self, servers: &dyn Servers, auth: &NodeAuth, random: &dyn Random, mut registered: watch::Receiver<u64>) {
+    /// Delivers, once the node is registered, for as long as it is polled. A servers' answer to anything else (`contact`) ends the wait after a failure.
+    pub(crate) async fn run(
+        &self,
+        servers: &dyn Servers,
+        auth: &NodeAuth,
+        random: &dyn Random,
+        mut registered: watch::Receiver<u64>,
+        mut contact: watch::Receiver<Instant>,
+    ) {
         if registered.wait_for(|count| *count > 0).await.is_err() {
             return;
         }
@@ -94,7 +104,12 @@ impl Reports {
             };
             tracing::warn!(error, allocations = reports.len(), "a report could not be delivered; it is kept");
             self.put_back(reports);
-            tokio::time::sleep(pause + random.jitter(pause)).await;
+            contact.mark_unchanged();
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep(pause + random.jitter(pause)) => {}
+                Ok(()) = contact.changed() => {}
+            }
             pause = (pause * 2).min(limits::RETRY_MOST);
         }
     }

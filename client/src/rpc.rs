@@ -8,7 +8,7 @@ use drover_model::{
         Error,
         client::{
             AllocChecks, AllocCollect, AllocExec, AllocExecInput, AllocRestart, AllocSignal, AllocStats, Done, ExecFrame, FileFrame,
-            FileInfo, FsList, FsRead, FsStat, HostStats, LogRead,
+            FileInfo, FsList, FsRead, FsStat, HostStats, LogRead, NodeMeta, NodeMetaApply, NodeMetaGet,
         },
     },
 };
@@ -45,6 +45,8 @@ impl Handle {
         let router = method!(router, AllocStats, alloc_stats);
         let router = method!(router, AllocChecks, alloc_checks);
         let router = method!(router, HostStats, host_stats);
+        let router = method!(router, NodeMetaGet, meta);
+        let router = method!(router, NodeMetaApply, apply_meta);
         let router = method!(router, FsList, list);
         let router = method!(router, FsStat, stat);
         let router = method!(router, AllocExecInput, exec_input);
@@ -110,6 +112,14 @@ impl Handle {
 
     pub async fn host_stats(&self, _: HostStats) -> Result<Value, Error> {
         Ok(stats::host(&self.inner.shared, &self.inner.samples))
+    }
+
+    pub async fn meta(&self, _: NodeMetaGet) -> Result<NodeMeta, Error> {
+        Ok(self.labels())
+    }
+
+    pub async fn apply_meta(&self, message: NodeMetaApply) -> Result<NodeMeta, Error> {
+        self.set_labels(message.meta)
     }
 
     pub async fn list(&self, message: FsList) -> Result<Vec<FileInfo>, Error> {

@@ -10,7 +10,7 @@ use drover_model::rpc::{
     },
 };
 use drover_runtime::rpc::{Dispatch, ItemStream};
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 
 pub use remote::RemoteServers;
 
@@ -32,6 +32,11 @@ pub trait Servers: Send + Sync + fmt::Debug {
 
     /// What the servers may ask of this client (logs, restarts, ...), over whatever leads back to it.
     fn serve(&self, client: Arc<dyn Dispatch>);
+
+    /// The server in use does not help (it hangs, or lags behind): the next call goes to another one, if there is one.
+    fn give_up(&self) -> BoxFuture<'_, ()> {
+        std::future::ready(()).boxed()
+    }
 
     /// The servers told their addresses.
     fn learn(&self, addresses: &[String]) {

@@ -16,7 +16,7 @@ use drover_model::{
 use drover_runtime::Disk;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Error, drivers::TaskHandle};
+use crate::{Error, drivers::TaskHandle, labels::Dynamic};
 use log::Log;
 
 mod log;
@@ -47,6 +47,8 @@ pub(crate) struct State {
     path: PathBuf,
 }
 
+/// The record of the node's labels.
+const LABELS: &str = "labels";
 /// The kinds of records of an allocation; the key is `KIND/ALLOCATION[/TASK]`.
 const ALLOCATION: &str = "allocation";
 const HEALTH: &str = "health";
@@ -64,6 +66,16 @@ impl State {
 
     pub(crate) fn put_allocation(&self, allocation: &Allocation) {
         self.put(format!("{ALLOCATION}/{}", allocation.id), allocation);
+    }
+
+    pub(crate) fn put_labels(&self, labels: &Dynamic) {
+        self.put(LABELS.to_owned(), labels);
+    }
+
+    /// The labels that were set while an earlier agent ran.
+    pub(crate) fn labels(&self) -> Dynamic {
+        let Some(log) = &self.log else { return Dynamic::new() };
+        value(&log.lock().unwrap_or_else(PoisonError::into_inner), LABELS).unwrap_or_default()
     }
 
     pub(crate) fn put_health(&self, alloc: AllocId, status: &AllocDeploymentStatus) {
@@ -161,9 +173,12 @@ mod tests {
         state.put_health(one.id, &health);
         state.put_task(two.id, "x", &task);
         state.remove(two.id);
+        let labels = Dynamic::from([("zone".to_owned(), Some("z1".to_owned())), ("rack".to_owned(), None)]);
+        state.put_labels(&labels);
         drop(state);
 
-        let (_, found) = open(folder.path());
+        let (state, found) = open(folder.path());
+        assert_eq!(state.labels(), labels);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].allocation, one);
         assert_eq!(found[0].tasks, BTreeMap::from([("a/b".to_owned(), task)]));

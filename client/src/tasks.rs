@@ -56,6 +56,8 @@ pub(crate) struct Kill {
     /// Why, when it is not the allocation's own stop.
     pub(crate) event: Option<TaskEvent>,
     pub(crate) without_delay: bool,
+    /// Nothing is waited for: whatever the task is doing, it is killed.
+    pub(crate) at_once: bool,
 }
 
 /// The states of one allocation's tasks, and word that they have changed.

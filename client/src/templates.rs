@@ -15,6 +15,11 @@ pub trait Sources: Send + Sync + fmt::Debug {
     fn open(&self, task: Arc<TaskContext>) -> Arc<dyn Source>;
 }
 
+/// The time of day as templates read it (`timestamp`).
+pub fn clock(clock: Arc<dyn drover_runtime::Clock>) -> drover_template::runner::Clock {
+    Arc::new(move || jiff::Timestamp::from_nanosecond(i128::from(clock.now().0)).unwrap_or_default())
+}
+
 /// On whose behalf a template reads.
 #[derive(Clone, Debug)]
 pub struct TaskContext {
@@ -27,6 +32,8 @@ pub struct TaskContext {
     /// What `file` may read; relative paths start here.
     pub task_dir: PathBuf,
     pub disable_file_sandbox: bool,
+    /// Where certificates and leases of the task outlive the agent; none: nobody comes back for them.
+    pub kept: Option<PathBuf>,
     /// The task's `vault` block; without one it may not read secrets of a Vault.
     pub vault: Option<VaultUse>,
     /// The newest Vault token; empty when there is none.

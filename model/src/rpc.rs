@@ -5,31 +5,74 @@
 
 use std::{fmt, time::Duration};
 
+pub use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{ids::Name, time::nanos_option};
 
 pub mod allocation;
+pub mod autopilot;
 pub mod client;
 pub mod deployment;
 pub mod embedded;
 pub mod evaluation;
 pub mod event;
 pub mod job;
+pub mod namespace;
 pub mod node;
 pub mod nodes;
 pub mod operator;
 pub mod search;
 pub mod service;
+pub mod snapshot;
 pub mod status;
+pub mod variable;
+
+/// `#[serde(with = "crate::rpc::as_bytes")]`: bytes as such, not as a list of numbers.
+pub mod as_bytes {
+    use serde::{Deserializer, Serializer, de};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        struct BytesVisitor;
+
+        impl de::Visitor<'_> for BytesVisitor {
+            type Value = Vec<u8>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+
+            fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+                Ok(bytes)
+            }
+        }
+
+        deserializer.deserialize_byte_buf(BytesVisitor)
+    }
+}
 
 /// The version of the messages. A peer with another one is refused when the connection opens.
 pub const VERSION: u16 = 1;
 
 /// A call that has one reply.
+///
+/// [`method!`](crate::method) writes the encodings, so that their code stands once where a message is declared, not again in each crate that sends it.
 pub trait Method: Serialize + DeserializeOwned + Send + Sync + 'static {
     const NAME: &'static str;
     type Reply: Serialize + DeserializeOwned + Send + 'static;
+
+    fn encode(&self) -> Result<Bytes, Error>;
+    fn decode(bytes: &[u8]) -> Result<Self, Error>;
+    fn encode_reply(reply: &Self::Reply) -> Result<Bytes, Error>;
+    fn decode_reply(bytes: &[u8]) -> Result<Self::Reply, Error>;
 }
 
 /// A call whose replies come until one of the two ends it.
@@ -45,6 +88,19 @@ macro_rules! method {
         impl $crate::rpc::Method for $message {
             const NAME: &'static str = $name;
             type Reply = $reply;
+
+            fn encode(&self) -> ::std::result::Result<$crate::rpc::Bytes, $crate::rpc::Error> {
+                $crate::rpc::encode(self)
+            }
+            fn decode(bytes: &[u8]) -> ::std::result::Result<Self, $crate::rpc::Error> {
+                $crate::rpc::decode(bytes)
+            }
+            fn encode_reply(reply: &Self::Reply) -> ::std::result::Result<$crate::rpc::Bytes, $crate::rpc::Error> {
+                $crate::rpc::encode(reply)
+            }
+            fn decode_reply(bytes: &[u8]) -> ::std::result::Result<Self::Reply, $crate::rpc::Error> {
+                $crate::rpc::decode(bytes)
+            }
         }
     };
 }
@@ -58,6 +114,16 @@ macro_rules! stream_method {
             type Item = $item;
         }
     };
+}
+
+/// A message as bytes.
+pub fn encode<T: Serialize + ?Sized>(message: &T) -> Result<Bytes, Error> {
+    rmp_serde::to_vec_named(message).map(Bytes::from).map_err(|error| Error::internal(format!("cannot encode a message: {error}")))
+}
+
+/// A message from bytes that somebody sent.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    rmp_serde::from_slice(bytes).map_err(|error| Error::bad_request(format!("cannot decode a message: {error}")))
 }
 
 /// Why a call failed: a status as in HTTP, and one line for people.

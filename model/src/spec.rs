@@ -35,6 +35,7 @@ mod connect;
 mod duration;
 mod group;
 mod service;
+mod settle;
 mod task;
 mod validate;
 

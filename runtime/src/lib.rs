@@ -11,17 +11,20 @@
 
 use std::sync::Arc;
 
+pub use apart::apart;
 pub use clock::{Clock, RealClock};
 pub use disk::{Disk, DiskFile, DiskLock, MemoryDisk, RealDisk};
 pub use network::{Listener, Network, Stream, TcpNetwork};
 pub use random::{OsRandom, Random};
 
+mod apart;
 pub mod clock;
 pub mod disk;
 pub mod network;
 pub mod random;
 pub mod rpc;
 pub mod sim;
+pub mod tls;
 
 /// The outside world, as one process (or one simulated host) sees it. Cheap to clone.
 ///

@@ -3,15 +3,29 @@
 use std::{fmt, io, net::SocketAddr};
 
 use futures::future::BoxFuture;
+use rustls::pki_types::CertificateDer;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, DuplexStream},
     net::{TcpListener, TcpStream},
 };
 
 /// A connection's two directions.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static {
+    /// The certificate that the other end has shown, once something has been read from it.
+    fn certificate(&self) -> Option<&CertificateDer<'static>> {
+        None
+    }
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}
+    /// Whether nobody on the way can read it, so that the other end must have a certificate.
+    fn is_sealed(&self) -> bool {
+        false
+    }
+}
+
+impl Stream for TcpStream {}
+
+/// Between two ends in one process.
+impl Stream for DuplexStream {}
 
 /// Opens and accepts connections.
 pub trait Network: Send + Sync + fmt::Debug {

@@ -7,10 +7,9 @@
 
 use std::{fmt, time::Duration};
 
-use bytes::Bytes;
-pub use drover_model::rpc::{Error, Method, StreamMethod};
+pub use drover_model::rpc::{Error, Method, StreamMethod, decode, encode};
 use drover_model::{rpc::VERSION, secret::SecretText};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 pub use self::{
     connection::Connection,
@@ -144,14 +143,4 @@ impl Limits {
         let servers = one == Role::Server && other == Role::Server;
         Self { request_bytes: if servers { self.request_bytes.max(self.reply_bytes) } else { self.request_bytes }, ..self }
     }
-}
-
-/// A message as bytes.
-pub fn encode<T: Serialize + ?Sized>(message: &T) -> Result<Bytes, Error> {
-    rmp_serde::to_vec_named(message).map(Bytes::from).map_err(|error| Error::internal(format!("cannot encode a message: {error}")))
-}
-
-/// A message from bytes that somebody sent.
-pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    rmp_serde::from_slice(bytes).map_err(|error| Error::bad_request(format!("cannot decode a message: {error}")))
 }

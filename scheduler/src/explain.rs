@@ -16,6 +16,7 @@ use crate::{
         ask::Ask,
         fleet::{Fleet, Row},
         search::{Context, Live, Search, refusal},
+        ties::Ties,
     },
 };
 
@@ -33,7 +34,7 @@ pub fn why(snapshot: &dyn Snapshot, job: &Job) -> Vec<Reason> {
     let fleet = Fleet::new(snapshot, job);
     let mut live = Live::new();
     for allocation in snapshot.job_allocations(&job.key()).iter().filter(|allocation| !allocation.is_terminal()) {
-        *live.entry(allocation.task_group.clone()).or_default().entry(allocation.node_id).or_default() += 1;
+        live.entry(allocation.task_group.clone()).or_default().entry(allocation.node_id).or_default().all += 1;
     }
     job.task_groups.iter().map(|group| explain(snapshot, &fleet, &live, job, group)).collect()
 }
@@ -48,7 +49,7 @@ struct Bucket {
 fn explain(snapshot: &dyn Snapshot, fleet: &Fleet<'_>, live: &Live, job: &Job, group: &TaskGroup) -> Reason {
     let config = snapshot.scheduler_config(&job.node_pool);
     let (ask, requirements) = (Ask::new(group, config.memory_oversubscription), Requirements::new(job, group));
-    let context = Context { snapshot, fleet, live, algorithm: config.algorithm, seed: 0 };
+    let context = Context { snapshot, fleet, live, algorithm: config.algorithm, ties: Ties::default(), newest: true };
     let search = Search::new(context, job, group, &ask, &requirements);
     let mut fits = 0;
     let mut filtered: BTreeMap<String, usize> = BTreeMap::new();

@@ -6,7 +6,7 @@ use drover_model::{
     spec,
 };
 
-pub(crate) use compare::Check;
+pub(crate) use compare::{Check, compare_texts};
 pub(crate) use target::{is_unique, resolve};
 
 mod compare;
@@ -73,6 +73,7 @@ pub(crate) mod reason {
     pub(crate) const HOST_VOLUMES: &str = "missing compatible host volumes";
     pub(crate) const DEVICES: &str = "missing devices";
     pub(crate) const NETWORK: &str = "missing network";
+    pub(crate) const TOPOLOGY: &str = "did not meet topology requirement";
     pub(crate) const DISTINCT_HOSTS: &str = "distinct_hosts";
 }
 

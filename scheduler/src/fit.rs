@@ -40,15 +40,20 @@ impl Usage {
     }
 
     pub fn add(&mut self, allocation: &Allocation) {
-        self.amounts = self.amounts.plus(allocation.resources.amounts());
-        for (ip, port) in host_ports(&allocation.resources) {
+        self.add_resources(&allocation.resources);
+    }
+
+    /// The same for an allocation of which only its resources are at hand.
+    pub fn add_resources(&mut self, resources: &AllocatedResources) {
+        self.amounts = self.amounts.plus(resources.amounts());
+        for (ip, port) in host_ports(resources) {
             self.ports.insert(ip, port);
         }
-        for core in cores(&allocation.resources) {
+        for core in cores(resources) {
             let at = self.cores.partition_point(|other| *other < core);
             self.cores.insert(at, core);
         }
-        for device in devices(&allocation.resources) {
+        for device in devices(resources) {
             let at = self.devices.partition_point(|other| **other < *device);
             self.devices.insert(at, device.into());
         }
@@ -106,6 +111,8 @@ pub enum Misfit {
     Cpu,
     #[error("cores")]
     Cores,
+    #[error("numa-cores")]
+    NumaCores,
     #[error("memory")]
     Memory,
     #[error("disk")]

@@ -13,6 +13,29 @@ pub struct Inputs {
     /// Drawn anew by the caller for every call: it breaks ties (so that parallel schedulers do not all choose one node) and, with the
     /// evaluation's id, yields the ids of what is created.
     pub seed: u64,
+    pub lane: Lane,
+}
+
+impl Inputs {
+    /// Those of a scheduler beside which no other one computes.
+    pub fn alone(now: UnixNanos, seed: u64) -> Self {
+        Self { now, seed, lane: Lane::default() }
+    }
+}
+
+/// Which of the schedulers that compute at the same time this one is. They do not see each other's choices, so each prefers nodes of its own among near-equals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lane {
+    /// Below `of`.
+    pub index: u32,
+    /// Up to 1: there are no others.
+    pub of: u32,
+}
+
+impl Lane {
+    pub fn is_alone(&self) -> bool {
+        self.of <= 1
+    }
 }
 
 /// A stream of numbers that the seed and the evaluation determine.
@@ -75,7 +98,7 @@ mod tests {
     fn ids_repeat_with_the_seed_and_differ_without() {
         let draw = |seed, id: u8| {
             let evaluation = Evaluation { id: EvalId::from_random([id; 16]), ..Evaluation::default() };
-            let mut stream = Stream::new(Inputs { now: UnixNanos(1), seed }, &evaluation);
+            let mut stream = Stream::new(Inputs::alone(UnixNanos(1), seed), &evaluation);
             (0..1000).map(|_| stream.alloc_id()).collect::<BTreeSet<_>>()
         };
         assert_eq!(draw(1, 1), draw(1, 1));

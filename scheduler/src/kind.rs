@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use drover_model::{
     allocation::{Allocation, description},
     evaluation::{EvalStatus, EvalType, Evaluation, Trigger},
+    ids::Name,
     job::Job,
     plan::{Outcome, Plan, PlanAnnotations},
 };
@@ -86,10 +87,10 @@ fn blocked(request: &Request<'_>, placer: &Placer<'_>, stream: &mut Stream) -> O
 }
 
 /// Every group of the job has a count of what waits, also of nothing.
-fn queued(job: Option<&Arc<Job>>, placer: &Placer<'_>) -> BTreeMap<Arc<str>, u32> {
+fn queued(job: Option<&Arc<Job>>, unplaced: &BTreeMap<Name, u32>) -> BTreeMap<Name, u32> {
     let groups = job.iter().flat_map(|job| job.task_groups.iter());
     let mut queued: BTreeMap<_, _> = groups.map(|group| (group.name.clone(), 0)).collect();
-    queued.extend(placer.queued.iter().map(|(group, count)| (group.clone(), *count)));
+    queued.extend(unplaced.iter().map(|(group, count)| (group.clone(), *count)));
     queued
 }
 
@@ -119,7 +120,7 @@ fn take<'a>(outcome: &mut Outcome, placed: impl IntoIterator<Item = (&'a Want, P
 fn account(request: &Request<'_>, outcome: &mut Outcome, mut placer: Placer<'_>, stream: &mut Stream) {
     preemption::carry_over(request, outcome, std::mem::take(&mut placer.evicted), stream);
     outcome.followups.extend(blocked(request, &placer, stream));
-    outcome.queued = queued(request.job.as_ref(), &placer);
+    outcome.queued = queued(request.job.as_ref(), &placer.queued);
     outcome.failed = placer.failed.into_iter().map(|(group, metric)| (group, Arc::new(metric))).collect();
 }
 

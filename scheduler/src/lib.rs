@@ -19,7 +19,7 @@ use drover_model::{
 pub use error::Error;
 pub use explain::{Reason, why};
 pub use fit::{HostPorts, Misfit, Usage, apply_check};
-pub use inputs::Inputs;
+pub use inputs::{Inputs, Lane};
 pub use snapshot::{Algorithm, Config, Preemption, Snapshot};
 
 mod error;

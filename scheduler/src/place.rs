@@ -18,18 +18,20 @@ use drover_model::{
 };
 
 use crate::{
-    Config, Inputs, Snapshot,
+    Config, Inputs, Lane, Snapshot,
     feasible::Requirements,
     fit::Misfit,
     inputs::Stream,
     place::{
         ask::Ask,
         fleet::{Fleet, Row},
-        search::{Context, Live, Pick, Search},
+        search::{Context, Count, Live, Pick, Search},
+        ties::Ties,
     },
 };
 
 pub(crate) mod ask;
+mod cores;
 mod devices;
 pub(crate) mod fleet;
 mod liking;
@@ -40,6 +42,7 @@ mod property;
 mod score;
 pub(crate) mod search;
 mod spread;
+pub(crate) mod ties;
 
 /// So many placements of a group in one plan show scores. Nobody reads ten thousand tables, and making and keeping them would cost more than the placing.
 const DETAILED_METRICS: usize = 64;
@@ -80,6 +83,9 @@ pub(crate) struct Placer<'s> {
     snapshot: &'s dyn Snapshot,
     evaluation: &'s Evaluation,
     config: Config,
+    /// Tells the newest version of the job from those before it.
+    version: u64,
+    lane: Lane,
     fleet: Fleet<'s>,
     live: Live,
     stream: Stream,
@@ -100,6 +106,8 @@ impl<'s> Placer<'s> {
             snapshot,
             evaluation,
             config: snapshot.scheduler_config(&job.node_pool),
+            version: job.version,
+            lane: inputs.lane,
             fleet: Fleet::new(snapshot, job),
             live: Live::new(),
             stream,
@@ -113,9 +121,11 @@ impl<'s> Placer<'s> {
         }
     }
 
-    /// An allocation of the job that stays.
-    pub(crate) fn keep(&mut self, allocation: &Allocation) {
-        *self.live.entry(allocation.task_group.clone()).or_default().entry(allocation.node_id).or_default() += 1;
+    /// An allocation of the job that stays. `passing`: until the newest version replaces it.
+    pub(crate) fn keep(&mut self, allocation: &Allocation, passing: bool) {
+        let count = self.live.entry(allocation.task_group.clone()).or_default().entry(allocation.node_id).or_default();
+        count.all += 1;
+        count.passing += u32::from(passing);
     }
 
     /// An allocation of the job that is stopped by this plan: its room is free.
@@ -128,7 +138,7 @@ impl<'s> Placer<'s> {
 
     fn no_longer_live(&mut self, group: &Name, node: NodeId) {
         if let Some(count) = self.live.get_mut(group).and_then(|nodes| nodes.get_mut(&node)) {
-            *count = count.saturating_sub(1);
+            *count = Count { all: count.all.saturating_sub(1), passing: count.passing.saturating_sub(1) };
         }
     }
 
@@ -177,7 +187,8 @@ impl<'s> Placer<'s> {
                 self.give_up(&mut search, old);
             }
             let pick = search.admits(&self.fleet, *row).then(|| Pick { row: *row, parts: search.parts(&self.fleet, *row) });
-            let allocation = pick.and_then(|pick| self.take(&mut search, want, pick, &survey, Some(&[])).ok());
+            let allocation =
+                pick.and_then(|pick| self.take(&mut search, want, Pick { parts: pick.parts.alone(), ..pick }, &survey, Some(&[])).ok());
             match allocation.or_else(|| self.preempt(&mut search, want, &survey, *row..*row + 1)) {
                 Some(allocation) => placed.push(Placed::Yes(Box::new(allocation))),
                 None => {
@@ -193,8 +204,9 @@ impl<'s> Placer<'s> {
     }
 
     fn search<'a>(&mut self, job: &'a Job, group: &'a TaskGroup, ask: &'a Ask<'a>, requirements: &'a Requirements<'a>) -> Search<'a> {
-        let seed = self.stream.number();
-        let context = Context { snapshot: self.snapshot, fleet: &self.fleet, live: &self.live, algorithm: self.config.algorithm, seed };
+        let ties = Ties { seed: self.stream.number(), lane: self.lane };
+        let (newest, algorithm) = (job.version == self.version, self.config.algorithm);
+        let context = Context { snapshot: self.snapshot, fleet: &self.fleet, live: &self.live, algorithm, ties, newest };
         Search::new(context, job, group, ask, requirements)
     }
 
@@ -239,12 +251,12 @@ impl<'s> Placer<'s> {
 
     fn take_back(&mut self, search: &mut Search<'_>, old: &Allocation) {
         self.leaving.remove(&old.id);
-        self.keep(old);
+        self.keep(old, true);
         if let Some(row) = self.fleet.row(old.node_id) {
             if old.holds_resources() {
                 self.fleet.add(row, old, old.resources.amounts());
             }
-            search.placed(&self.fleet, row);
+            search.restored(&self.fleet, row);
         }
     }
 
@@ -315,7 +327,7 @@ impl<'s> Placer<'s> {
 
     fn settle(&mut self, search: &mut Search<'_>, row: Row, allocation: &Allocation, amounts: Amounts) {
         self.fleet.add(row, allocation, amounts);
-        self.keep(allocation);
+        self.keep(allocation, false);
         search.placed(&self.fleet, row);
     }
 

@@ -3,13 +3,16 @@
 //! Nothing is placed here: the answer has [`Want`]s, for which nodes are found later. Where to start: [`reconcile`], then `group` (the decisions for one
 //! group), `standing` (what one allocation is to its job), `rollout` (deployments).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use drover_model::{
     allocation::{Allocation, DesiredStatus, description},
     deployment::{Deployment, DeploymentStatusUpdate},
     evaluation::Evaluation,
-    ids::{EvalId, Name},
+    ids::{AllocId, EvalId, Name},
     job::Job,
     plan::{DesiredUpdates, Stop},
     time::UnixNanos,
@@ -24,7 +27,7 @@ mod names;
 pub(crate) mod per_node;
 mod reconnect;
 mod reschedule;
-mod rollout;
+pub(crate) mod rollout;
 mod scale;
 mod standing;
 
@@ -53,6 +56,8 @@ pub(crate) struct Reconciled {
     pub(crate) wants: Vec<Want>,
     /// Those that stay, also the ones that a want replaces.
     pub(crate) kept: Vec<Arc<Allocation>>,
+    /// Those of them that the newest version replaces, now or in a later step.
+    pub(crate) passing: BTreeSet<AllocId>,
     pub(crate) followups: Vec<Evaluation>,
     pub(crate) deployment: Option<Deployment>,
     pub(crate) deployment_updates: Vec<DeploymentStatusUpdate>,

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use drover_model::rpc::autopilot::AutopilotConfig;
 use tokio::sync::watch;
 
 use crate::{embedded::StoresConfig, identity::Algorithm, state::SchedulerConfig};
@@ -18,6 +19,8 @@ pub struct ServerConfig {
     pub data_dir: PathBuf,
     /// Where RPC calls are accepted, `HOST:PORT`; port 0 lets the system choose.
     pub rpc_address: String,
+    /// RPC connections that one address may have open; 0: as many as there are in all.
+    pub rpc_connections_per_address: usize,
     /// How others reach it; none: the address that it really listens on.
     pub rpc_advertise: Option<String>,
     /// How many servers make up the first cluster. 1 begins alone at once; 0 waits to be joined to one.
@@ -26,6 +29,23 @@ pub struct ServerConfig {
     pub join: Vec<String>,
     /// Further ones, as whoever looks for servers elsewhere finds them.
     pub found: Option<watch::Receiver<Vec<String>>>,
+    /// The longest pause between two rounds of asking them.
+    pub retry_interval: Duration,
+    /// After so many rounds in vain a new server asks no more; 0: it always does.
+    pub retry_max: u32,
+    /// After it has left, a server asks those that it knew to take it in again, when it starts.
+    pub rejoin_after_leave: bool,
+    /// It follows and answers stale reads, but never gets a vote.
+    pub non_voting: bool,
+    /// Stretches the times that decide when a leader is given up.
+    pub raft_multiplier: u32,
+    /// A snapshot is written after so many log entries, and so many are kept behind it; none: the standard.
+    pub snapshot_entries: Option<u64>,
+    pub trailing_entries: Option<u64>,
+    /// Snapshots that the leader writes by itself; none: it does not.
+    pub snapshots: Option<ScheduledSnapshots>,
+    /// How a new cluster looks after its servers.
+    pub autopilot: AutopilotConfig,
     pub heartbeat: HeartbeatConfig,
     pub gc: GcConfig,
     /// How many evaluations are computed side by side.
@@ -55,10 +75,20 @@ impl Default for ServerConfig {
             node_name: String::new(),
             data_dir: PathBuf::from("/server"),
             rpc_address: "127.0.0.1:4647".to_owned(),
+            rpc_connections_per_address: 100,
             rpc_advertise: None,
             bootstrap_expect: 1,
             join: Vec::new(),
             found: None,
+            retry_interval: Duration::from_secs(30),
+            retry_max: 0,
+            rejoin_after_leave: false,
+            non_voting: false,
+            raft_multiplier: 1,
+            snapshot_entries: None,
+            trailing_entries: None,
+            snapshots: None,
+            autopilot: AutopilotConfig::default(),
             heartbeat: HeartbeatConfig::default(),
             gc: GcConfig::default(),
             schedulers: 2,
@@ -68,6 +98,14 @@ impl Default for ServerConfig {
             stores: StoresConfig::default(),
         }
     }
+}
+
+/// When the leader writes the state into a file, where, and how many of them stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduledSnapshots {
+    pub folder: PathBuf,
+    pub interval: Duration,
+    pub retain: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,29 +16,42 @@ use std::{
 
 use drover_model::rpc;
 use drover_runtime::{
-    DiskLock, Runtime,
+    DiskLock, Runtime, apart,
     rpc::{Hello, Role, Router},
 };
-use openraft::{BasicNode, Raft, ServerState};
+use openraft::{Raft, ServerState};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+use self::{
+    contact::{Contact, Lease},
+    failover::Failover,
+    leadership::Watch,
+    log::LogStore,
+    machine::Adapter,
+    network::Network,
+    proposer::Proposer,
+    snapshot::SnapshotStore,
+};
 pub use self::{
     leadership::{Leadership, Peer},
     machine::{BoxError, SnapshotSource, StateMachine},
     options::Options,
-    types::{Batch, TypeConfig},
+    types::{Batch, ServerNode, TypeConfig},
 };
-use self::{log::LogStore, machine::Adapter, network::Network, proposer::Proposer, snapshot::SnapshotStore};
 use crate::fsm::command::{Applied, Command};
 
+mod contact;
+mod failover;
 mod identity;
 mod leadership;
 pub mod log;
 mod machine;
-mod network;
+mod membership;
+pub(crate) mod network;
 mod options;
 mod proposer;
+mod recovery;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -63,6 +76,9 @@ pub enum Error {
     Shutdown,
     #[error("a command of {size} bytes, where {most} is the most: split it")]
     TooLarge { size: usize, most: usize },
+    /// It cannot be done now, and nothing has changed.
+    #[error("{0}")]
+    Unable(String),
     #[error("cannot encode a command: {0}")]
     Encode(String),
     /// This server has stopped taking part.
@@ -84,7 +100,7 @@ impl From<Error> for rpc::Error {
             Error::NoLeader | Error::NotLeader { .. } => Self::no_leader(),
             Error::Timeout { .. } | Error::Shutdown => Self::unavailable(error.to_string()),
             Error::TooLarge { .. } => Self::new(413, error.to_string()),
-            Error::Encode(_) | Error::Storage(_) | Error::Start(_) => Self::internal(error.to_string()),
+            Error::Unable(_) | Error::Encode(_) | Error::Storage(_) | Error::Start(_) => Self::internal(error.to_string()),
         }
     }
 }
@@ -96,6 +112,8 @@ pub struct Status {
     pub term: u64,
     /// `Leader`, `Follower`, `Candidate`, `Learner` or `Shutdown`.
     pub state: String,
+    /// The term of the newest entry that is applied.
+    pub last_log_term: u64,
     pub last_log_index: u64,
     pub applied_index: u64,
     pub snapshot_index: u64,
@@ -111,8 +129,10 @@ pub struct Consensus {
 
 struct Inner {
     id: u64,
-    address: String,
+    node: ServerNode,
     raft: Raft<TypeConfig>,
+    contact: Arc<Contact>,
+    lease: Arc<Lease>,
     log: LogStore,
     proposer: Proposer,
     leadership: watch::Receiver<Leadership>,
@@ -134,17 +154,32 @@ impl Consensus {
     /// A server alone (`bootstrap_expect` 1, or a log that names only itself) is elected at once.
     pub async fn start(options: Options, runtime: &Runtime, state_machine: impl StateMachine) -> Result<Self, Error> {
         let config = options.raft_config()?;
-        let Opened { log, id, adapter, lock } = open(&options.folder, runtime, Box::new(state_machine)).await?;
+        let Opened { mut log, id, mut adapter, lock } = open(&options.folder, runtime, Box::new(state_machine)).await?;
+        if let Some(recovery) = recovery::read(&*runtime.disk, &options.folder, id)? {
+            recovery.run(&*runtime.disk, &options.folder, &mut log, &mut adapter).await?;
+        }
         let hello = Hello::new(Role::Server, &options.region, &options.name);
-        let network = Network::new(Arc::clone(&runtime.network), hello);
+        let contact = Arc::new(Contact::new());
+        let lease = Arc::new(Lease::new(Duration::from_millis(config.election_timeout_max)));
+        let network = Network::new(Arc::clone(&runtime.network), hello, Arc::clone(&lease));
         let raft =
             Raft::new(id, Arc::new(config), network, log.clone(), adapter).await.map_err(|error| Error::Storage(error.to_string()))?;
         let stop = CancellationToken::new();
-        let (leadership, watching) = leadership::watch(raft.clone(), id, options.address.clone(), stop.clone());
+        let watch = Watch { raft: raft.clone(), id, address: options.address.clone(), lease: Arc::clone(&lease) };
+        let (leadership, watching) = watch.start(stop.clone());
         let (proposer, proposing) = Proposer::start(raft.clone(), Arc::clone(&runtime.clock), stop.clone());
-        let tasks = Mutex::new(vec![watching, proposing]);
+        let network = Arc::clone(&runtime.network);
+        let failover = Failover { raft: raft.clone(), id, contact: Arc::clone(&contact), network, lease: lease.duration() };
+        let failing_over = tokio::spawn(failover.run(stop.clone()));
+        let tasks = Mutex::new(vec![watching, proposing, failing_over]);
         let lock = Mutex::new(Some(lock));
-        let inner = Inner { id, address: options.address.clone(), raft, log, proposer, leadership, stop, tasks, lock };
+        let node = ServerNode {
+            addr: options.address.clone(),
+            name: options.name.clone(),
+            datacenter: options.datacenter.clone(),
+            non_voting: options.non_voting,
+        };
+        let inner = Inner { id, node, raft, contact, lease, log, proposer, leadership, stop, tasks, lock };
         let consensus = Self { inner: Arc::new(inner) };
         match consensus.take_part(&options).await {
             Ok(()) => Ok(consensus),
@@ -165,14 +200,14 @@ impl Consensus {
                 raft.trigger().elect().await.map_err(|error| failed(error.to_string()))?;
             }
         } else if options.bootstrap_expect == 1 {
-            self.initialize(BTreeMap::from([(self.inner.id, self.inner.address.clone())])).await?;
+            self.initialize(BTreeMap::from([(self.inner.id, self.inner.node.clone())])).await?;
         }
         Ok(())
     }
 
-    /// Begins a new cluster of these servers (id and RPC address). On one of them is enough; on all of them is fine.
-    pub async fn initialize(&self, servers: BTreeMap<u64, String>) -> Result<(), Error> {
-        let nodes: BTreeMap<_, _> = servers.into_iter().map(|(id, addr)| (id, BasicNode { addr })).collect();
+    /// Begins a new cluster of these servers. On one of them is enough; on all of them is fine.
+    pub async fn initialize(&self, servers: BTreeMap<u64, impl Into<ServerNode>>) -> Result<(), Error> {
+        let nodes: BTreeMap<u64, ServerNode> = servers.into_iter().map(|(id, node)| (id, node.into())).collect();
         self.inner.raft.initialize(nodes).await.map_err(|error| Error::Start(format!("cannot begin a cluster: {error}")))
     }
 
@@ -192,8 +227,34 @@ impl Consensus {
         }
     }
 
+    /// As [`Consensus::barrier`], at no cost while the majority is known to follow.
+    pub async fn ensure_newest(&self) -> Result<(), Error> {
+        let held = self.inner.lease.is_held(&self.inner.raft.metrics().borrow());
+        if held && self.is_leader() { Ok(()) } else { self.barrier().await }
+    }
+
+    /// How long ago this server's leader was heard; nothing for the leader itself, and none when nobody was.
+    pub fn last_contact(&self) -> Option<Duration> {
+        if self.is_leader() { Some(Duration::ZERO) } else { self.inner.contact.last().map(|last| last.elapsed()) }
+    }
+
+    /// How long ago another server was known to follow this leader.
+    pub fn follower_contact(&self, id: u64) -> Option<Duration> {
+        self.inner.lease.since(id)
+    }
+
+    /// For how long followers grant nobody else their vote after they have heard this leader.
+    pub fn lease(&self) -> Duration {
+        self.inner.lease.duration()
+    }
+
     pub fn id(&self) -> u64 {
         self.inner.id
+    }
+
+    /// What other servers are told of this one.
+    pub fn node(&self) -> &ServerNode {
+        &self.inner.node
     }
 
     /// Whether this server leads and has applied all that earlier leaders committed.
@@ -215,10 +276,10 @@ impl Consensus {
         let membership = Arc::clone(&self.inner.raft.metrics().borrow().membership_config);
         let membership = membership.membership();
         let voters: Vec<u64> = membership.voter_ids().collect();
-        let peer = |(id, node): (&u64, &BasicNode)| {
+        let peer = |(id, node): (&u64, &ServerNode)| {
             // The log may still have the address that this server had before its last restart.
-            let address = if *id == self.inner.id { &self.inner.address } else { &node.addr };
-            Peer { id: *id, address: address.clone(), voter: voters.contains(id) }
+            let node = if *id == self.inner.id { &self.inner.node } else { node };
+            Peer::new(*id, node, voters.contains(id))
         };
         membership.nodes().map(peer).collect()
     }
@@ -237,6 +298,7 @@ impl Consensus {
                 ServerState::Shutdown => "Shutdown",
             }
             .to_owned(),
+            last_log_term: metrics.last_applied.map_or(0, |id| id.leader_id.term),
             last_log_index: metrics.last_log_index.unwrap_or(0),
             applied_index: metrics.last_applied.map_or(0, |id| id.index),
             snapshot_index: metrics.snapshot.map_or(0, |id| id.index),
@@ -251,7 +313,7 @@ impl Consensus {
 
     /// What other servers call here.
     pub fn router(&self) -> Router {
-        network::router(self.inner.raft.clone())
+        network::router(self.inner.raft.clone(), Arc::clone(&self.inner.contact)).merge(membership::router(self))
     }
 
     /// Stops taking part; returns once everything that was written is on disk.
@@ -285,7 +347,6 @@ struct Opened {
 /// Opens the log, this server's id and the snapshot, which must fit each other.
 async fn open(folder: &Path, runtime: &Runtime, machine: Box<dyn StateMachine>) -> Result<Opened, Error> {
     let (folder, disk, random) = (folder.to_owned(), Arc::clone(&runtime.disk), Arc::clone(&runtime.random));
-    let instant = disk.is_instant();
     let work = move || {
         let failed = |action| {
             let path = folder.clone();
@@ -305,10 +366,5 @@ async fn open(folder: &Path, runtime: &Runtime, machine: Box<dyn StateMachine>) 
         log.check_snapshot(adapter.applied())?;
         Ok(Opened { log, id, adapter, lock })
     };
-    blocking(instant, work).await.map_err(|error| Error::Storage(error.to_string()))?
-}
-
-/// Runs what may wait for a disk: elsewhere, or here when the disk never waits (so that simulations stay in one thread).
-async fn blocking<T: Send + 'static>(instant: bool, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-    if instant { Ok(work()) } else { tokio::task::spawn_blocking(work).await.map_err(io::Error::other) }
+    apart(work).await.map_err(|error| Error::Storage(error.to_string()))?
 }

@@ -1,4 +1,4 @@
-//! What the servers are in place of Consul and Vault: a catalogue, a key-value store, secrets and a certificate authority.
+//! What the servers are in place of Consul and Vault: a catalogue, a key-value store, secrets and a certificate authority; and the variables.
 //!
 //! [`Stores`] answers the calls about them. Everything it keeps is rows of the replicated state; secrets and the authority's key are encrypted under the
 //! keyring ([`crate::identity`]).
@@ -20,6 +20,7 @@ mod kv;
 mod names;
 mod path;
 mod secrets;
+mod variables;
 mod wait;
 
 /// What may be configured of them.

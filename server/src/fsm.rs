@@ -17,6 +17,7 @@ use self::command::{Applied, Command, Proposed};
 use crate::state::{State, summary};
 
 pub use effect::Effect;
+pub(crate) use variable::LOCKED;
 
 mod allocation;
 mod catalogue;
@@ -25,10 +26,13 @@ mod deployment;
 mod effect;
 mod evaluation;
 mod job;
+mod namespace;
 mod node;
 mod plan;
+mod restore;
 #[cfg(test)]
 mod tests;
+mod variable;
 
 /// Applies one command at its index.
 pub fn apply(state: &mut State, index: u64, proposed: Proposed) -> (Applied, Vec<Effect>) {
@@ -121,10 +125,21 @@ impl Change<'_> {
             Command::KvDelete { key, recurse, check } => self.kv_delete(&key, recurse, check),
             Command::SecretPut { path, version, check } => self.secret_put(path, *version, check),
             Command::SecretDelete { path } => self.secret_delete(&path),
+            Command::VariablePut { namespace, path, sealed, check, holder, acquire } => {
+                self.variable_put((namespace, path), sealed.map(|sealed| *sealed), check, &holder, acquire)
+            }
+            Command::VariableDelete { namespace, path, check, holder } => self.variable_delete((namespace, path), check, &holder),
+            Command::VariableLock { namespace, path, id, release } => self.variable_lock((namespace, path), &id, release),
             Command::KeyUpsert { key } => self.key_upsert(*key),
             Command::KeyRemove { id } => self.key_remove(id),
             Command::CaUpsert { ca } => self.ca_upsert(*ca),
+            Command::NamespacePut { namespace } => self.namespace_put(*namespace),
+            Command::NamespaceDelete { name } => self.namespace_delete(&name),
+            Command::NodePoolPut { pool } => self.node_pool_put(*pool),
+            Command::NodePoolDelete { name } => self.node_pool_delete(&name),
             Command::SchedulerConfig { config, check } => self.scheduler_config(*config, check),
+            Command::AutopilotConfig { config, check } => self.autopilot_config(*config, check),
+            Command::StateRestore { id, part, of, data } => self.state_restore(id, part, of, data),
         }
     }
 

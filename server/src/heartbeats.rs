@@ -164,7 +164,7 @@ fn missing(state: &State, id: NodeId, runtime: &Runtime) -> Option<Command> {
 }
 
 /// Whether something on the node may go on without the servers.
-fn tolerates_disconnect(state: &State, id: NodeId) -> bool {
+pub(crate) fn tolerates_disconnect(state: &State, id: NodeId) -> bool {
     state.allocations_of_node(id).filter(|allocation| !allocation.is_terminal()).any(|allocation| {
         allocation.group().is_some_and(|group| {
             let by_strategy = group.disconnect.as_ref().is_some_and(|disconnect| !disconnect.lost_after.is_zero());

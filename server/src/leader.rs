@@ -64,6 +64,7 @@ impl Leader {
                 biased;
                 () = stop.cancelled() => {}
                 _ = async { leadership.wait_for(|now| !now.is_self || now.term != number).await.is_ok() } => {}
+                () = self.services.restored.notified() => info!("the state was restored; the leader's services begin anew"),
                 ended = self.lead(&mut tasks, &term) => {
                     error!(ended, "a service of the leader ended; all are started again");
                     tokio::time::sleep(RETRY).await;
@@ -102,6 +103,11 @@ impl Leader {
             let command = Command::SchedulerConfig { config: Box::new(self.config.scheduler.clone()), check: Some(0) };
             self.proposer.propose(command).await?.accepted()?;
         }
+        if self.store.snapshot().autopilot_config().create_index == 0 {
+            let command = Command::AutopilotConfig { config: Box::new(self.config.autopilot.clone()), check: Some(0) };
+            // Another leader may have been first.
+            self.proposer.propose(command).await?;
+        }
         Ok(())
     }
 
@@ -109,7 +115,7 @@ impl Leader {
         let Self { store, services, proposer, runtime, config, keyring } = &**self;
         let (plans, applier) = PlanApplier::new(Arc::clone(store), Arc::clone(&services.broker), Arc::clone(proposer));
         let workers =
-            Workers::new(Arc::clone(store), Arc::clone(&services.broker), plans, Arc::clone(proposer), runtime.clone(), config.schedulers);
+            Workers::new(Arc::clone(store), Arc::clone(services), plans, Arc::clone(proposer), runtime.clone(), config.schedulers);
         let watcher =
             deployments::Watcher::new(Arc::clone(store), Arc::clone(proposer), runtime.clone(), Arc::clone(&services.deployments));
         let heartbeats = Arc::clone(&services.heartbeats).run(Arc::clone(store), Arc::clone(proposer), runtime.clone(), term.clone());

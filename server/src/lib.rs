@@ -9,11 +9,11 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub use config::{GcConfig, HeartbeatConfig, ServerConfig};
+pub use config::{GcConfig, HeartbeatConfig, ScheduledSnapshots, ServerConfig};
 pub use server::{Error, Running, Server};
 
+pub mod backup;
 pub mod blocked;
-mod bootstrap;
 pub mod broker;
 mod clients;
 pub mod config;
@@ -27,8 +27,10 @@ pub mod fsm;
 pub mod gc;
 pub mod heartbeats;
 pub mod identity;
+pub mod in_flight;
 pub mod leader;
 pub mod machine;
+pub mod membership;
 mod node_rpc;
 mod peers;
 pub mod perform;
@@ -37,8 +39,11 @@ pub mod plan_applier;
 pub mod propose;
 mod reading;
 pub mod rpc;
+mod scheduled;
 mod scheduling;
 mod server;
+#[cfg(test)]
+mod simulation;
 pub mod state;
 #[cfg(test)]
 mod testing;

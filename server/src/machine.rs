@@ -1,6 +1,9 @@
 //! The state machine that consensus drives: applies commands, publishes the state, performs effects.
 
-use std::sync::Arc;
+use std::{
+    io::{Read, Write},
+    sync::Arc,
+};
 
 use crate::{
     consensus::{BoxError, SnapshotSource, StateMachine},
@@ -53,8 +56,8 @@ impl StateMachine for Machine {
         Box::new(Frozen(self.state.clone()))
     }
 
-    fn restore(&mut self, mut bytes: &[u8]) -> Result<(), BoxError> {
-        self.state = snapshot::decode(&mut bytes)?;
+    fn restore(&mut self, input: &mut dyn Read) -> Result<(), BoxError> {
+        self.state = snapshot::decode(input)?;
         self.store.publish(self.state.clone());
         self.services.node_watches.wake_all();
         Ok(())
@@ -65,9 +68,7 @@ impl StateMachine for Machine {
 struct Frozen(State);
 
 impl SnapshotSource for Frozen {
-    fn write(self: Box<Self>) -> Result<Vec<u8>, BoxError> {
-        let mut bytes = Vec::new();
-        snapshot::encode(&self.0, &mut bytes)?;
-        Ok(bytes)
+    fn write(self: Box<Self>, out: &mut dyn Write) -> Result<(), BoxError> {
+        Ok(snapshot::encode(&self.0, out)?)
     }
 }

@@ -3,7 +3,7 @@
 //! A node proves who it is with the secret that it registered with. Everything but the stream of allocations is the leader's to answer: another server
 //! passes the call on.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use drover_model::{
     allocation::{AllocationReport, ClientStatus},
@@ -22,6 +22,8 @@ use crate::{Server, evaluations, fsm::command::Command, state::State};
 #[cfg(test)]
 mod tests;
 
+/// How long a node that wants its allocations waits for a server that is behind.
+const CATCH_UP: Duration = Duration::from_secs(5);
 /// Allocations that one report may be about.
 const MAX_REPORTS: usize = 10_000;
 
@@ -146,7 +148,7 @@ impl Handle<NodeReport> for Server {
 }
 
 /// The evaluations that reports call for: of each job of which something failed, or that came back from where nobody saw it.
-fn follow_ups(state: &State, reports: &[AllocationReport], random: &dyn drover_runtime::Random) -> Vec<Evaluation> {
+pub(crate) fn follow_ups(state: &State, reports: &[AllocationReport], random: &dyn drover_runtime::Random) -> Vec<Evaluation> {
     let mut evaluated: BTreeSet<JobKey> = BTreeSet::new();
     let mut evaluations = Vec::new();
     for report in reports {
@@ -166,6 +168,22 @@ fn follow_ups(state: &State, reports: &[AllocationReport], random: &dyn drover_r
 }
 
 impl Server {
+    /// Returns once this server knows what the node was shown before, by whichever server. Who is behind would make the node take for forgotten what it has
+    /// not heard of yet.
+    async fn catch_up_with(&self, index: u64) -> Result<(), Error> {
+        if self.store().snapshot().index() >= index {
+            return Ok(());
+        }
+        if self.is_leader() {
+            // The index is of another cluster, or of a time that was rolled back: the leader's word counts.
+            return self.ensure_leading().await;
+        }
+        match self.store().wait_until(index, CATCH_UP).await {
+            Some(_) => Ok(()),
+            None => Err(Error::unavailable(format!("this server has not heard of index {index} yet"))),
+        }
+    }
+
     /// Sends a node its allocations: first all of them, then what the servers change, as soon as they do.
     pub async fn stream_allocations(
         &self,
@@ -173,6 +191,7 @@ impl Server {
         message: NodeAllocations,
         sink: ItemSink<NodeAllocationsItem>,
     ) -> Result<(), Error> {
+        self.catch_up_with(message.min_index).await?;
         let id = self.authenticate_node(&message.auth)?.id;
         self.note_connection(id, &caller);
         let changed = self.services().node_watches.watch(id);

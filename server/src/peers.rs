@@ -48,6 +48,13 @@ impl Peers {
         Ok(connection)
     }
 
+    /// Closes the connection to a server that does not answer, so that the next call dials it anew.
+    pub(crate) fn forget(&self, address: &str) {
+        if let Some(connection) = self.lock().remove(address) {
+            connection.close();
+        }
+    }
+
     pub(crate) fn close(&self) {
         std::mem::take(&mut *self.lock()).into_values().for_each(|connection| connection.close());
     }

@@ -23,6 +23,8 @@ pub struct Services {
     pub deployments: Arc<Dirty<DeploymentId>>,
     pub jobs: Arc<Dirty<JobKey>>,
     pub drains: Arc<Notify>,
+    /// Another state has taken this one's place: the leader's services begin anew.
+    pub restored: Notify,
     pub node_watches: NodeWatches,
     runtime: Runtime,
     leading: AtomicBool,
@@ -37,6 +39,7 @@ impl Services {
             deployments: Arc::default(),
             jobs: Arc::default(),
             drains: Arc::default(),
+            restored: Notify::new(),
             node_watches: NodeWatches::default(),
             runtime,
             leading: AtomicBool::new(false),
@@ -64,10 +67,20 @@ impl Services {
         for effect in effects {
             match effect {
                 Effect::AllocationsChanged { nodes } => nodes.into_iter().for_each(|node| self.node_watches.wake(node)),
+                Effect::Restored => {
+                    self.node_watches.wake_all();
+                    self.restored.notify_one();
+                }
                 effect if leading => self.lead(state, effect),
                 _ => {}
             }
         }
+    }
+
+    /// Nodes of `class` may take more since `index`: whom that may help is scheduled again.
+    pub fn wake_blocked(&self, class: &str, index: u64) {
+        let now = self.runtime.clock.now();
+        self.blocked.unblock(class, index).into_iter().for_each(|evaluation| self.broker.enqueue(evaluation, now));
     }
 
     fn lead(&self, state: &State, effect: Effect) {
@@ -83,9 +96,7 @@ impl Services {
                 self.broker.forget(evaluation.id);
                 self.blocked.forget(evaluation.id);
             }
-            Effect::Unblock { class, index } => {
-                self.blocked.unblock(&class, index).into_iter().for_each(|evaluation| self.broker.enqueue(evaluation, now));
-            }
+            Effect::Unblock { class, index } => self.wake_blocked(&class, index),
             Effect::DeploymentChanged(id) => self.deployments.add(id),
             Effect::JobChanged(key) => self.jobs.add(key),
             Effect::NodeChanged(id) => {
@@ -96,6 +107,7 @@ impl Services {
             }
             Effect::SchedulerConfigChanged => self.broker.set_paused(state.scheduler_config().pause_eval_broker),
             Effect::AllocationsChanged { nodes } => nodes.into_iter().for_each(|node| self.node_watches.wake(node)),
+            Effect::Restored => self.restored.notify_one(),
         }
     }
 }

@@ -3,7 +3,11 @@
 //! Schedulers work side by side on snapshots, so two may want the same room. Here every placement is checked again, on the nodes that the plan touches
 //! and on no others. While one plan is being committed the next is checked already, with the first one's placements counted in.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use drover_model::{
     evaluation::Evaluation,
@@ -21,14 +25,14 @@ use tracing::warn;
 use crate::{broker::Broker, fsm::command::Command, propose::Propose, state::StateStore};
 use check::{Checked, UnderWay};
 
-mod check;
+pub(crate) mod check;
 #[cfg(test)]
 mod tests;
 
 /// Plans that wait to be checked; more wait in their workers.
 const QUEUED_PLANS: usize = 128;
 /// Plans that are being committed at a time.
-const MAX_UNDER_WAY: usize = 32;
+const MAX_UNDER_WAY: usize = 64;
 /// How long the local state may take to show a plan that was committed.
 const APPLIED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -36,23 +40,38 @@ const APPLIED_WITHIN: Duration = Duration::from_secs(10);
 struct Submission {
     plan: Plan,
     token: u64,
+    victims: Vec<Evaluation>,
     completion: Vec<Evaluation>,
     reply: oneshot::Sender<Result<PlanResult, Error>>,
+}
+
+/// What became of the placements of all plans so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlanStats {
+    pub placed: u64,
+    /// Their room was gone.
+    pub rejected: u64,
 }
 
 /// Where workers submit their plans.
 #[derive(Clone, Debug)]
 pub struct PlanQueue {
     submissions: mpsc::Sender<Submission>,
+    stats: Arc<Mutex<PlanStats>>,
 }
 
 impl PlanQueue {
+    pub fn stats(&self) -> PlanStats {
+        *self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Returns once what fits of the plan is committed. `completion` is what the worker has to say of its evaluation when all of the plan fits: it is
-    /// committed with it. `token` is the delivery's, see [`Broker::is_outstanding`].
-    pub async fn submit(&self, plan: Plan, token: u64, completion: Vec<Evaluation>) -> Result<PlanResult, Error> {
+    /// committed with it. `victims` are evaluations of jobs that lose allocations to the plan: those that do are committed with what fits.
+    /// `token` is the delivery's, see [`Broker::is_outstanding`].
+    pub async fn submit(&self, plan: Plan, token: u64, victims: Vec<Evaluation>, completion: Vec<Evaluation>) -> Result<PlanResult, Error> {
         let (reply, result) = oneshot::channel();
         let gone = |_| Error::unavailable("this server no longer applies plans");
-        self.submissions.send(Submission { plan, token, completion, reply }).await.map_err(|_| gone(()))?;
+        self.submissions.send(Submission { plan, token, victims, completion, reply }).await.map_err(|_| gone(()))?;
         result.await.map_err(|_| gone(()))?
     }
 }
@@ -66,6 +85,7 @@ pub struct PlanApplier {
     submissions: mpsc::Receiver<Submission>,
     under_way: BTreeMap<u64, UnderWay>,
     next: u64,
+    stats: Arc<Mutex<PlanStats>>,
 }
 
 /// A plan's commit, with who waits for it.
@@ -79,8 +99,9 @@ struct Committed {
 impl PlanApplier {
     pub fn new(store: Arc<StateStore>, broker: Arc<Broker>, proposer: Arc<dyn Propose>) -> (PlanQueue, Self) {
         let (sender, submissions) = mpsc::channel(QUEUED_PLANS);
-        let applier = Self { store, broker, proposer, submissions, under_way: BTreeMap::new(), next: 0 };
-        (PlanQueue { submissions: sender }, applier)
+        let stats = Arc::<Mutex<PlanStats>>::default();
+        let applier = Self { store, broker, proposer, submissions, under_way: BTreeMap::new(), next: 0, stats: Arc::clone(&stats) };
+        (PlanQueue { submissions: sender, stats }, applier)
     }
 
     /// Applies plans until `stop`. Those under way then are awaited: what becomes of them is up to consensus.
@@ -102,16 +123,19 @@ impl PlanApplier {
     }
 
     fn start(&mut self, submission: Submission, commits: &mut JoinSet<Committed>) {
-        let Submission { plan, token, completion, reply } = submission;
+        let Submission { plan, token, victims, completion, reply } = submission;
         if !self.still_delivered(plan.eval_id, token) {
             // The reader is gone when the evaluation was taken from it; then nobody minds.
             let _ = reply.send(Err(Error::unavailable("the evaluation was given to another worker")));
             return;
         }
         let state = self.store.snapshot();
+        let asked = plan.placements.len();
         let checked = check::check(&state, &self.under_way, plan);
         let Checked { mut apply, under_way, placed, rejected_nodes, deferred } = checked;
+        self.count(placed.len(), if deferred { 0 } else { asked - placed.len() });
         let partly = deferred || !rejected_nodes.is_empty();
+        apply.evaluations = check::robbed(&state, &apply, victims);
         if !partly {
             apply.evaluations.extend(completion);
         }
@@ -125,6 +149,12 @@ impl PlanApplier {
             let result = result.map(|index| PlanResult { index, placed, rejected_nodes, refresh_index: None });
             Committed { number, result, reply, partly }
         });
+    }
+
+    fn count(&self, placed: usize, rejected: usize) {
+        let mut stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
+        stats.placed += placed as u64;
+        stats.rejected += rejected as u64;
     }
 
     fn still_delivered(&self, eval: Option<EvalId>, token: u64) -> bool {

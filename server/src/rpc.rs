@@ -11,9 +11,11 @@ use drover_runtime::{Runtime, rpc::Router};
 use crate::{Server, propose::Propose, state::StateStore};
 
 mod allocations;
+mod backup;
 mod catalogue;
 mod deployments;
 mod dispatch;
+mod divisions;
 mod embedded;
 mod evaluations;
 mod events;
@@ -21,14 +23,17 @@ mod filter;
 mod handlers;
 mod job_reads;
 mod job_writes;
+mod namespaces;
 mod nodes;
 mod operator;
-mod page;
+pub(crate) mod page;
 mod plan;
 mod proxy;
 mod register;
 mod search;
 mod why;
+
+pub(crate) use backup::Incoming;
 
 /// The handlers of this folder.
 pub(crate) fn router(server: &Arc<Server>) -> Router {

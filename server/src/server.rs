@@ -16,7 +16,6 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tracing::warn;
 
 use crate::{
-    bootstrap,
     clients::ClientConnections,
     config::ServerConfig,
     consensus::{self, Consensus, Peer},
@@ -27,10 +26,13 @@ use crate::{
     identity::{Keyring, KeyringConfig},
     leader::Leader,
     machine::Machine,
+    membership::{self, Roster},
     node_rpc,
     peers::Peers,
     perform::Services,
     propose::Propose,
+    rpc::Incoming,
+    scheduled,
     state::StateStore,
 };
 
@@ -64,6 +66,9 @@ pub struct Server {
     keyring: Keyring,
     clients: ClientConnections,
     peers: Peers,
+    roster: Roster,
+    incoming: Incoming,
+    started: UnixNanos,
     stop: CancellationToken,
 }
 
@@ -120,20 +125,48 @@ impl Server {
         let options = consensus::Options {
             region: config.region.clone(),
             name: config.node_name.clone(),
+            datacenter: config.datacenter.clone(),
             bootstrap_expect: config.bootstrap_expect,
+            non_voting: config.non_voting,
+            // The others may have elected another leader, or have taken this server out, while it was away: they are asked first.
+            hold_elections: config.bootstrap_expect != 1 || !config.join.is_empty(),
+            timeout_multiplier: config.raft_multiplier,
             ..consensus::Options::new(&config.data_dir, address.as_str())
+        };
+        let options = consensus::Options {
+            snapshot_entries: config.snapshot_entries.unwrap_or(options.snapshot_entries),
+            trailing_entries: config.trailing_entries.unwrap_or(options.trailing_entries),
+            ..options
         };
         let consensus = Consensus::start(options, &runtime, machine).await?;
         let peers = Peers::new(Arc::clone(&runtime.network), hello.clone());
         let (clients, stop) = (ClientConnections::default(), CancellationToken::new());
         let (stores, keyring) = embedded(&config, &runtime, &store, &consensus);
-        let server = Arc::new(Self { config, runtime, address, store, services, consensus, stores, keyring, clients, peers, stop });
+        let (roster, incoming, started) = (Roster::default(), Incoming::default(), runtime.clock.now());
+        let server = Arc::new(Self {
+            config,
+            runtime,
+            address,
+            store,
+            services,
+            consensus,
+            stores,
+            keyring,
+            clients,
+            peers,
+            roster,
+            incoming,
+            started,
+            stop,
+        });
         let router = Arc::new(router(&server));
         let mut tasks = JoinSet::new();
         let dispatch = Arc::clone(&router) as Arc<dyn Dispatch>;
-        tasks.spawn(serve(listener, hello, dispatch, ServeLimits::default(), server.stop.clone()));
+        let limits = ServeLimits { connections_per_address: server.config.rpc_connections_per_address, ..ServeLimits::default() };
+        tasks.spawn(serve(listener, hello, dispatch, limits, server.stop.clone()));
         tasks.spawn(server.leader_services().run(server.consensus.leader_changes(), server.stop.clone()));
-        tasks.spawn(bootstrap::run(Arc::clone(&server), server.stop.clone()));
+        membership::start(&server, &mut tasks, &server.stop);
+        tasks.spawn(scheduled::run(Arc::clone(&server), server.stop.clone()));
         Ok(Running { server, router, tasks })
     }
 
@@ -159,7 +192,7 @@ fn embedded(config: &ServerConfig, runtime: &Runtime, store: &Arc<StateStore>, c
 
 /// Everything that a server answers.
 fn router(server: &Arc<Server>) -> Router {
-    let others = server.consensus.router().merge(bootstrap::router(server));
+    let others = server.consensus.router().merge(membership::router(server));
     others.merge(node_rpc::router(server)).merge(crate::rpc::router(server))
 }
 
@@ -212,6 +245,19 @@ impl Server {
 
     pub fn peers(&self) -> &Peers {
         &self.peers
+    }
+
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    pub(crate) fn incoming(&self) -> &Incoming {
+        &self.incoming
+    }
+
+    /// When this server was started.
+    pub(crate) fn started(&self) -> UnixNanos {
+        self.started
     }
 
     /// What the servers are in place of Consul and Vault.
@@ -275,6 +321,11 @@ impl Server {
     /// Fails when this server does not lead; when it does, its state has everything that was committed when this was called.
     pub async fn ensure_leading(&self) -> Result<(), rpc::Error> {
         Ok(self.consensus.barrier().await?)
+    }
+
+    /// As [`Server::ensure_leading`], and free of cost while the majority is known to follow.
+    pub async fn ensure_newest(&self) -> Result<(), rpc::Error> {
+        Ok(self.consensus.ensure_newest().await?)
     }
 
     pub fn is_leader(&self) -> bool {

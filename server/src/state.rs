@@ -11,8 +11,11 @@ use drover_model::{
     ids::{AllocId, DeploymentId, EvalId, JobKey, KeyId, Name, NodeId},
     job::{Job, JobSubmission, JobSummary},
     kv::{KvEntry, StoredSecret},
+    namespace::{Namespace, NodePool},
     node::Node,
+    rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
+    variable::StoredVariable,
 };
 use drover_scheduler::Usage;
 use imbl::OrdMap;
@@ -27,6 +30,7 @@ pub use table::{Index, Table};
 
 mod config;
 mod counts;
+mod divisions;
 mod prefix;
 mod read;
 pub mod snapshot;
@@ -54,11 +58,15 @@ pub enum TableId {
     Secrets,
     Keys,
     Ca,
+    /// What operators set: the scheduler's configuration and autopilot's.
     SchedulerConfig,
+    Variables,
+    Namespaces,
+    NodePools,
 }
 
 impl TableId {
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 15;
     pub const ALL: [Self; Self::COUNT] = [
         Self::Jobs,
         Self::Summaries,
@@ -72,7 +80,17 @@ impl TableId {
         Self::Keys,
         Self::Ca,
         Self::SchedulerConfig,
+        Self::Variables,
+        Self::Namespaces,
+        Self::NodePools,
     ];
+}
+
+/// Parts of a packed state that have come so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Staged {
+    pub id: u64,
+    pub parts: Vec<Arc<Vec<u8>>>,
 }
 
 /// Everything the servers agree on. Reading: the methods of `read.rs`. Changing: those of `write.rs`, which keep rows, indexes, counts and usage in step.
@@ -115,9 +133,19 @@ pub struct State {
 
     kv: Table<Name, KvEntry>,
     secrets: Table<Name, StoredSecret>,
+    /// By (namespace, path).
+    variables: Table<(Name, Name), StoredVariable>,
     keys: Table<KeyId, StoredKey>,
     ca: Option<Arc<StoredCa>>,
     scheduler_config: Arc<SchedulerConfig>,
+    autopilot_config: Arc<AutopilotConfig>,
+    /// Parts of another state that is to take this one's place.
+    staged: Option<Staged>,
+
+    /// Without those that are always there, unless they were changed.
+    namespaces: Table<Name, Namespace>,
+    /// The same.
+    node_pools: Table<Name, NodePool>,
 
     /// Jobs whose counts changed during the command that is being applied; empty between commands.
     touched_jobs: BTreeSet<JobKey>,

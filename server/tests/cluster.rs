@@ -51,7 +51,7 @@ impl Client {
         let header = Header::default();
         let welcome = connection.call(&header, &NodeRegister { node }, PATIENCE).await.unwrap();
         assert!(welcome.heartbeat_ttl >= Duration::from_secs(10) && welcome.servers == [address]);
-        let stream = connection.subscribe(&header, &NodeAllocations { auth: auth.clone() }).await.unwrap();
+        let stream = connection.subscribe(&header, &NodeAllocations { auth: auth.clone(), min_index: 0 }).await.unwrap();
         let heartbeat = NodeHeartbeat { auth: auth.clone(), status: NodeStatus::Ready };
         connection.call(&header, &heartbeat, PATIENCE).await.unwrap();
         Self { auth, connection, stream }

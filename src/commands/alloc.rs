@@ -1,10 +1,13 @@
 //! `drover alloc ...`
 
+pub(crate) mod exec;
+pub(crate) mod fs;
 pub(crate) mod logs;
 pub(crate) mod restart;
 pub(crate) mod signal;
 pub(crate) mod status;
 pub(crate) mod stop;
+pub(crate) mod which;
 
 use anyhow::Result;
 use drover_api::Client;
@@ -17,6 +20,10 @@ verbs! {
     Status(status::Args),
     /// Print a task's log
     Logs(logs::Args),
+    /// Run a command in a task
+    Exec(exec::Args),
+    /// List folders and print files of an allocation
+    Fs(fs::Args),
     /// Restart tasks in place
     Restart(restart::Args),
     /// Send a signal to tasks

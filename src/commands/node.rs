@@ -1,7 +1,10 @@
 //! `drover node ...`
 
+pub(crate) mod config;
 pub(crate) mod drain;
 pub(crate) mod eligibility;
+pub(crate) mod meta;
+pub(crate) mod pool;
 pub(crate) mod status;
 
 use anyhow::Result;
@@ -15,6 +18,14 @@ verbs! {
     Status(status::Args),
     /// Move everything off a node
     Drain(drain::Args),
+    /// Show or change which servers a client knows
+    Config(config::Args),
+    /// Show or change the labels of a node
+    #[command(subcommand)]
+    Meta(meta::Command),
+    /// Divide nodes into pools
+    #[command(subcommand)]
+    Pool(pool::Command),
     /// Let a node take new work, or not
     Eligibility(eligibility::Args),
 }

@@ -1,10 +1,19 @@
 //! `drover operator ...`
 
 pub(crate) mod api;
+pub(crate) mod autopilot;
+pub(crate) mod raft;
+pub(crate) mod snapshot;
 
 use crate::verbs;
 
 verbs! {
     /// Call any path of the API and print the answer
     Api(api::Args),
+    /// How the servers look after each other
+    Autopilot(autopilot::Args),
+    /// Who takes part in consensus, and who leads
+    Raft(raft::Args),
+    /// The servers' whole state as a file
+    Snapshot(snapshot::Args),
 }

@@ -107,6 +107,27 @@ pub struct Outcome {
     pub missing: BTreeSet<Dependency>,
     /// All that was asked for.
     pub used: BTreeSet<Dependency>,
+    /// Where the pass ended early, while anything is missing: with all the data there it may well come through.
+    pub deferred: Option<Error>,
+}
+
+impl Outcome {
+    /// What a pass came to that wrote `text`, or ended with `failed`. An error on data that is not there yet is no error: an empty list has no first item,
+    /// but the list that is waited for may have one.
+    pub(crate) fn new(
+        text: Vec<u8>,
+        failed: Option<Error>,
+        missing: BTreeSet<Dependency>,
+        used: BTreeSet<Dependency>,
+    ) -> Result<Self, Error> {
+        match failed {
+            Some(error) if missing.is_empty() || error.kind == ErrorKind::Limit => Err(error),
+            deferred => {
+                let text = Some(text).filter(|_| missing.is_empty());
+                Ok(Self { text, missing, used, deferred })
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Outcome {

@@ -53,11 +53,17 @@ impl Engine for GoTemplates {
                     kind: ErrorKind::Parse,
                     text: format!("parse: template: :{}: {}", error.line, error.text),
                     line: error.line,
-                    column: None,
+                    column: Some(column(text, error.position)),
                 },
             )?;
         Ok(Arc::new(Tree { source: text.to_owned(), templates, error_on_missing_key: options.error_on_missing_key }))
     }
+}
+
+/// The bytes between a place and the start of its line.
+pub(crate) fn column(text: &str, position: usize) -> usize {
+    let before = &text.as_bytes()[..position.min(text.len())];
+    before.len() - before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1)
 }
 
 impl Compiled for Tree {

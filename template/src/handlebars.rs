@@ -81,13 +81,8 @@ impl Compiled for Registered {
         let mut out = Bounded::default();
         let rendered = self.registry.render_to_write(TEMPLATE, &(), &mut out);
         let Some(state) = set(None) else { return Err(parse_error("a pass left no state", 1)) };
-        match rendered {
-            Ok(()) => {
-                let text = state.missing.is_empty().then_some(out.bytes);
-                Ok(Outcome { text, missing: state.missing, used: state.used })
-            }
-            Err(error) => Err(execute_error(&error, &state, pass)),
-        }
+        let failed = rendered.err().map(|error| execute_error(&error, &state, pass));
+        Outcome::new(out.bytes, failed, state.missing, state.used)
     }
 }
 

@@ -33,6 +33,6 @@ pub use engine::{
     Compiled, Engine, Environment, Error, ErrorKind, GoTemplates, HandlebarsTemplates, Language, Options, Outcome, Pass, View,
 };
 pub use host::{Host, InterfaceAddress};
-pub use runner::{Event, OnceError, Rendered, TemplateConfig, TemplateRunner, Wait, Warning, render_once};
+pub use runner::{Event, Failure, Rendered, TemplateConfig, TemplateRunner, Wait, Warning};
 pub use source::{Observed, Source, SourceError, Subscription};
 pub use write::{Ownership, WriteError, Written, read_beneath, write_beneath};

@@ -20,6 +20,8 @@ pub const RENDER_STEPS: u64 = 10_000_000;
 pub const HANDLEBARS_STEPS: u64 = 1_000_000;
 /// Nesting of a JSON or YAML document.
 pub const DOCUMENT_DEPTH: usize = 128;
+/// Passwords that one pass derives: each takes 32 MiB and some tenths of a second.
+pub const DERIVED_PASSWORDS: u32 = 32;
 /// A compiled regular expression.
 pub const REGEX_BYTES: usize = 4 << 20;
 /// Distinct dependencies of one task's templates.

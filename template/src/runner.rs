@@ -15,11 +15,9 @@ use crate::host::Host;
 use crate::limits::{MISSING_AFTER, PASSES_PER_WAKE, WARNING_AGAIN};
 use crate::source::{Source, SourceError};
 
-mod once;
 mod pace;
 mod watch;
 
-pub use once::{OnceError, render_once};
 pub use pace::Wait;
 
 use pace::Pace;
@@ -72,17 +70,39 @@ pub struct Warning {
     pub text: String,
 }
 
+/// Why a template cannot be rendered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct Failure {
+    pub text: String,
+    /// Line (from 1) and column (in bytes) in the template, as far as the cause lies there.
+    pub place: Option<(usize, Option<usize>)>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { place: Some((error.line, error.column)).filter(|(line, _)| *line > 0), text: error.text }
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        Self { text: error.text, place: None }
+    }
+}
+
 /// What happens to a task's templates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The first render waits for these, since [`MISSING_AFTER`] or longer.
-    Missing(BTreeSet<Dependency>),
+    /// `failures` are those of templates that could not even come to their end without them: they may be gone once the data are there.
+    Missing { missing: BTreeSet<Dependency>, failures: Vec<Failure> },
     /// All templates, once every one of them is complete.
     First(Vec<Rendered>),
     /// Those that changed together.
     Changed(Vec<Rendered>),
     /// A template failed; its last text stays. Before [`Event::First`] the task cannot start.
-    Failed { id: String, error: String, is_first: bool },
+    Failed { id: String, error: Failure, is_first: bool },
     /// A source fails.
     Warning(Warning),
     /// A source that failed answers again.
@@ -120,7 +140,9 @@ struct Template {
     used: BTreeSet<Dependency>,
     missing: BTreeSet<Dependency>,
     /// Its last pass failed.
-    failed: Option<String>,
+    failed: Option<Failure>,
+    /// It failed on data that is not there yet.
+    deferred: Option<Failure>,
     pace: Pace,
 }
 
@@ -154,6 +176,7 @@ impl TemplateRunner {
                 used: BTreeSet::new(),
                 missing: BTreeSet::new(),
                 failed: None,
+                deferred: None,
             });
         }
         Ok(Self {
@@ -217,7 +240,8 @@ impl TemplateRunner {
         if self.missing.1.is_some_and(|since| now >= since + MISSING_AFTER) {
             self.missing.1 = None;
             if self.is_first && !self.missing.0.is_empty() {
-                events.send(Event::Missing(self.missing.0.clone())).await.map_err(|_| Closed)?;
+                let failures = self.templates.iter().filter_map(|template| template.deferred.clone()).collect();
+                events.send(Event::Missing { missing: self.missing.0.clone(), failures }).await.map_err(|_| Closed)?;
             }
         }
         Ok(())
@@ -236,7 +260,7 @@ impl TemplateRunner {
             None => self.warned.remove(dependency).map(|_| Event::Recovered(dependency.clone())),
             Some(error) if error.is_final && self.is_first => {
                 let user = self.templates.iter().find(|template| template.used.contains(dependency));
-                user.map(|template| Event::Failed { id: template.config.id.clone(), error: error.text, is_first: true })
+                user.map(|template| Event::Failed { id: template.config.id.clone(), error: error.into(), is_first: true })
             }
             Some(error) => self.warning(dependency, &error, now),
         };
@@ -301,16 +325,17 @@ impl TemplateRunner {
     }
 
     /// Passes of one template until it is complete or waits for data. Answers with a new text.
-    fn render(&mut self, index: usize) -> Result<Option<Rendered>, String> {
+    fn render(&mut self, index: usize) -> Result<Option<Rendered>, Failure> {
         for _ in 0..PASSES_PER_WAKE {
             let template = &mut self.templates[index];
             let pass = Pass { view: self.watches.view(), environment: &self.environment, now: (self.clock)(), host: self.host.as_ref() };
-            let outcome = template.compiled.render(&pass).map_err(|error| error.text)?;
+            let outcome = template.compiled.render(&pass)?;
             template.failed = None;
             template.used = outcome.used;
             template.missing = outcome.missing;
+            template.deferred = outcome.deferred.map(Failure::from);
             let previous = template.config.previous.as_deref();
-            let arrived = self.watches.subscribe(&template.used, previous).map_err(|error| error.text)?;
+            let arrived = self.watches.subscribe(&template.used, previous)?;
             match outcome.text {
                 // Something that was asked for just now is there already: the next pass sees it.
                 _ if arrived => {}
@@ -325,7 +350,8 @@ impl TemplateRunner {
                 }
             }
         }
-        Err(format!("the template still asks for new data after {PASSES_PER_WAKE} passes"))
+        let text = format!("the template still asks for new data after {PASSES_PER_WAKE} passes");
+        Err(Failure { text, place: None })
     }
 
     /// All texts, once each template has one.

@@ -58,8 +58,11 @@ pub enum Written {
     Unchanged,
 }
 
-/// Puts `bytes` at `relative` beneath `root`, whole or not at all: a temporary file in the same folder, synced, then renamed. Missing
-/// folders are created. A file that already has the content is left in place.
+/// Puts `bytes` at `relative` beneath `root`, whole or not at all: a temporary file in the same folder, then renamed. Missing folders are
+/// created. A file that already has the content is left in place.
+///
+/// Nothing is synced to the disk: what survives a loss of power is rendered again before its task starts, and a thousand tasks that watch
+/// one key must not wait for a thousand syncs.
 pub fn write_beneath(root: &Path, relative: &Path, bytes: &[u8], perms: u32, owner: Ownership) -> Result<Written, WriteError> {
     let at = Place { path: relative };
     let (folder, name) = at.open_folder(root, true)?;
@@ -71,7 +74,6 @@ pub fn write_beneath(root: &Path, relative: &Path, bytes: &[u8], perms: u32, own
     let written = at
         .system("write", file.write_all(bytes).map_err(|error| errno(&error)))
         .and_then(|()| at.set_attributes(&file, perms, owner))
-        .and_then(|()| at.system("sync", file.sync_all().map_err(|error| errno(&error))))
         .and_then(|()| at.system("rename", renameat(&folder, temporary.as_str(), &folder, name)));
     if let Err(error) = written {
         // Nothing can be done about a temporary file that does not go away; the first failure is the one to tell.
@@ -177,8 +179,9 @@ impl Place<'_> {
             Ok(None) | Err(WriteError::System { errno: Errno::EACCES, .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let size = self.system("look at", fstat(&file))?.st_size;
-        if usize::try_from(size) != Ok(bytes.len()) {
+        let found = self.system("look at", fstat(&file))?;
+        // A file that has another name too may be somebody else's: it is replaced, and what it may do is not touched.
+        if usize::try_from(found.st_size) != Ok(bytes.len()) || found.st_nlink > 1 {
             return Ok(None);
         }
         let mut present = Vec::with_capacity(bytes.len());
@@ -267,6 +270,63 @@ mod tests {
         }
         assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
         assert!(matches!(read_beneath(root.path(), Path::new("out/x"), 1), Err(WriteError::Link { .. })));
+    }
+
+    #[test]
+    fn a_file_with_two_names_is_replaced_and_left_as_it_was() {
+        let outside = tempfile::tempdir().unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let theirs = outside.path().join("theirs");
+        fs::write(&theirs, b"same").unwrap();
+        fs::set_permissions(&theirs, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::hard_link(&theirs, root.path().join("ours")).unwrap();
+        assert_eq!(put(root.path(), "ours", b"same").unwrap(), Written::Changed);
+        assert_eq!(fs::metadata(&theirs).unwrap().permissions().mode() & 0o7777, 0o600);
+    }
+
+    /// A task that swaps a folder for a link, again and again, while its template is written and read.
+    #[test]
+    fn a_folder_that_turns_into_a_link_meanwhile_leads_nowhere() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        const ROUNDS: usize = 500;
+        /// Without a pause the exchange holds the folder's lock nearly all the time, and a round takes seconds.
+        const PAUSE: std::time::Duration = std::time::Duration::from_micros(50);
+
+        let outside = tempfile::tempdir().unwrap();
+        let root = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("secret"), b"theirs").unwrap();
+        let (folder, link) = (root.path().join("conf"), root.path().join("link"));
+        fs::create_dir(&folder).unwrap();
+        symlink(outside.path(), &link).unwrap();
+        let over = AtomicBool::new(false);
+        let (mut written, mut refused, mut wrong) = (0, 0, None);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    // One call puts each in the place of the other.
+                    let flags = nix::fcntl::RenameFlags::RENAME_EXCHANGE;
+                    nix::fcntl::renameat2(nix::fcntl::AT_FDCWD, &folder, nix::fcntl::AT_FDCWD, &link, flags).unwrap();
+                    std::thread::sleep(PAUSE);
+                }
+            });
+            for round in 0..ROUNDS {
+                match put(root.path(), "conf/app", round.to_string().as_bytes()) {
+                    Ok(_) => written += 1,
+                    Err(WriteError::Link { .. } | WriteError::System { errno: Errno::ENOTDIR, .. }) => refused += 1,
+                    Err(error) => wrong = Some(error.to_string()),
+                }
+                match read_beneath(root.path(), Path::new("conf/secret"), 100) {
+                    // The link may be a folder again by the time somebody asks what was in the way.
+                    Ok(None) | Err(WriteError::Link { .. } | WriteError::System { errno: Errno::ENOTDIR, .. }) => {}
+                    other => wrong = Some(format!("a file outside was read: {other:?}")),
+                }
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(wrong, None);
+        let names: Vec<_> = fs::read_dir(outside.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["secret"], "something was written outside");
+        assert!(written > 0 && refused > 0, "the race did not happen: {written} written, {refused} refused");
     }
 
     #[test]

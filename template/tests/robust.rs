@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
-use drover_template::{Engine, Environment, Error, ErrorKind, GoTemplates, Options, Outcome, Pass, View};
+use std::sync::Arc;
+
+use drover_template::{
+    Data, Dependency, Engine, Environment, Error, ErrorKind, GoTemplates, Options, Outcome, Pass, Scope, View, data::KeyPair,
+};
 use proptest::prelude::*;
 
 fn render(text: &str) -> Result<Outcome, Error> {
@@ -146,4 +150,38 @@ fn a_value_with_a_cycle_cannot_be_made() {
     assert!(error.text.contains("a map cannot be put into itself"), "{}", error.text);
     let error = render(r#"{{$d := sprig_dict}}{{$e := sprig_dict "d" $d}}{{sprig_set $d "e" (sprig_list $e)}}"#).unwrap_err();
     assert!(error.text.contains("a map cannot be put into itself"), "{}", error.text);
+}
+
+fn with(dependency: Dependency, data: Data, text: &str) -> Result<Outcome, Error> {
+    let compiled = GoTemplates.compile(text, &Options::default())?;
+    let (view, environment) = (View::from([(dependency, Arc::new(data))]), Environment::default());
+    compiled.render(&Pass { view: &view, environment: &environment, now: jiff::Timestamp::UNIX_EPOCH, host: None })
+}
+
+#[test]
+fn a_large_value_renders_and_many_of_them_are_refused() {
+    let key = || Dependency::KvGet { key: "large".into(), scope: Scope::default() };
+    let value = || Data::Key(Some(vec![b'x'; 10 << 20]));
+    let text = with(key(), value(), r#"{{key "large"}}"#).unwrap().text.unwrap();
+    assert_eq!(text.len(), 10 << 20);
+    for (template, want) in [
+        (r#"{{range 10}}{{key "large"}}{{end}}"#, "bytes of output"),
+        (r#"{{$v := key "large"}}{{print $v $v $v $v}}"#, "a value of more than"),
+        (r#"{{key "large" | sprig_repeat 4}}"#, "a value of more than"),
+    ] {
+        let error = with(key(), value(), template).unwrap_err();
+        assert!(error.kind == ErrorKind::Limit && error.text.contains(want) && error.text.len() < 1000, "{template}: {:.200}", error.text);
+    }
+}
+
+#[test]
+fn a_tree_of_many_keys_renders() {
+    const KEYS: usize = 100_000;
+    let pair = |number| KeyPair { path: format!("many/{}/k{number}", number % 10), value: b"v".to_vec(), ..KeyPair::default() };
+    let keys = || Data::Keys((0..KEYS).map(pair).collect());
+    let tree = || Dependency::KvList { prefix: "many".into(), scope: Scope::default() };
+    let lines = with(tree(), keys(), "{{range tree \"many\"}}{{.Key}}={{.Value}}\n{{end}}").unwrap().text.unwrap();
+    assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), KEYS);
+    let json = with(tree(), keys(), r#"{{tree "many" | explode | toJSON}}"#).unwrap().text.unwrap();
+    assert!(json.starts_with(br#"{"0":{"k0":"v","k10":"v""#), "{:.60}", String::from_utf8_lossy(&json));
 }

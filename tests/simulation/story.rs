@@ -30,7 +30,7 @@ pub(crate) async fn play(trace: Trace) -> turmoil::Result {
     let operator = Operator::dial(trace).await?;
     operator.until("two nodes", async || Some(operator.ready_nodes().await? == 2)).await;
 
-    operator.register(1, 0).await?;
+    operator.register(1, 0, "").await?;
     operator.until("v1 deployed", async || Some(operator.deployment().await?.status == DeploymentStatus::Successful)).await;
     operator.settled(&[(0, COUNT)]).await;
     let nodes: BTreeMap<_, usize> = operator.running().await.unwrap().iter().fold(BTreeMap::new(), |mut nodes, allocation| {
@@ -39,7 +39,7 @@ pub(crate) async fn play(trace: Trace) -> turmoil::Result {
     });
     assert_eq!(nodes.values().sum::<usize>(), COUNT);
 
-    operator.register(2, 1).await?;
+    operator.register(2, 1, "").await?;
     operator.until("a healthy canary", async || Some(operator.deployment().await?.task_groups["g"].healthy_allocs == 1)).await;
     operator.settled(&[(0, COUNT), (1, 1)]).await;
     // Nothing moves before the promotion, however long it takes.
@@ -54,10 +54,32 @@ pub(crate) async fn play(trace: Trace) -> turmoil::Result {
     operator.until("one node left", async || Some(operator.ready_nodes().await? == 1)).await;
     operator.settled(&[(1, COUNT)]).await;
     let running = operator.running().await.unwrap();
-    assert!(running.iter().all(|allocation| &*allocation.node_name == "n2"), "everything runs where it can be reached");
+    assert!(running.iter().all(|allocation| &*allocation.node_name == "n2-0"), "everything runs where it can be reached");
     turmoil::repair("server", "n1");
     operator.until("two nodes again", async || Some(operator.ready_nodes().await? == 2)).await;
     operator.settled(&[(1, COUNT)]).await;
+    lose_sight(&operator).await
+}
+
+/// A node is out of sight for a while, which its job tolerates: its instances are replaced, and go on in their places once it is back.
+async fn lose_sight(operator: &Operator) -> turmoil::Result {
+    operator.register(3, 0, "disconnect {\n lost_after = \"10m\"\n reconcile = \"keep_original\"\n }").await?;
+    operator.until("v3 deployed", async || Some(operator.deployment().await?.status == DeploymentStatus::Successful)).await;
+    operator.settled(&[(2, COUNT)]).await;
+    let before = operator.running().await.unwrap();
+    let away = before[0].node_name.clone();
+    let originals: Vec<_> = before.iter().filter(|one| one.node_name == away).map(|one| one.id).collect();
+    let host = if &*away == "n1-0" { "n1" } else { "n2" };
+    turmoil::partition("server", host);
+    operator.until("one node in sight", async || Some(operator.ready_nodes().await? == 1)).await;
+    operator.settled(&[(2, COUNT)]).await;
+    assert!(operator.running().await.unwrap().iter().all(|one| one.node_name != away), "what is out of sight does not count");
+    turmoil::repair("server", host);
+    operator.until("two nodes in sight", async || Some(operator.ready_nodes().await? == 2)).await;
+    let is_back = |running: &[AllocationStub]| originals.iter().all(|id| running.iter().any(|one| one.id == *id));
+    operator.until("the originals count again", async || Some(is_back(&operator.running().await?))).await;
+    operator.settled(&[(2, COUNT)]).await;
+    assert!(is_back(&operator.running().await.unwrap()), "the originals are kept");
     Ok(())
 }
 
@@ -118,7 +140,8 @@ impl Operator {
         self.trace.lock().unwrap().push(line);
     }
 
-    async fn register(&self, version: u32, canary: u32) -> Result<(), Box<dyn std::error::Error>> {
+    /// `group` is more of the group's text.
+    async fn register(&self, version: u32, canary: u32, group: &str) -> Result<(), Box<dyn std::error::Error>> {
         let source = format!(
             r#"job "web" {{
                  update {{
@@ -129,6 +152,7 @@ impl Operator {
                  }}
                  group "g" {{
                    count = {COUNT}
+                   {group}
                    network {{
                      port "http" {{}}
                    }}

@@ -1,6 +1,6 @@
 //! The smaller blocks, and those whose subject Drover does not have yet.
 
-use super::{Config, ConfigError, section::Section, set};
+use super::{Config, ConfigError, section::Section, set, tls};
 
 pub(super) fn apply(top: &mut Section, config: &mut Config) -> Result<(), ConfigError> {
     top.each("limits", |block| {
@@ -29,18 +29,16 @@ pub(super) fn apply(top: &mut Section, config: &mut Config) -> Result<(), Config
         Ok(())
     })?;
     top.each("autopilot", |block| {
-        block.accepted(&[
-            "cleanup_dead_servers",
-            "last_contact_threshold",
-            "max_trailing_logs",
-            "server_stabilization_time",
-            "min_quorum",
-            "enable_redundancy_zones",
-            "disable_upgrade_migration",
-            "enable_custom_upgrades",
-        ]);
+        let autopilot = &mut config.autopilot;
+        set(&mut autopilot.cleanup_dead_servers, block.flag("cleanup_dead_servers")?);
+        set(&mut autopilot.last_contact_threshold, block.duration("last_contact_threshold")?);
+        set(&mut autopilot.max_trailing_logs, block.number("max_trailing_logs")?);
+        set(&mut autopilot.server_stabilization_time, block.duration("server_stabilization_time")?);
+        set(&mut autopilot.min_quorum, block.number("min_quorum")?);
+        block.accepted(&["enable_redundancy_zones", "disable_upgrade_migration", "enable_custom_upgrades"]);
         Ok(())
     })?;
+    top.each("tls", |block| tls::apply(block, &mut config.tls))?;
     refused(top)?;
     top.accepted(&["eventlog", "reporting", "license", "sentinel"]);
     Ok(())
@@ -59,22 +57,6 @@ fn refused(top: &mut Section) -> Result<(), ConfigError> {
             "token_max_expiration_ttl",
         ]);
         not_yet("acl.enabled", enabled, "access control lists are not supported yet")
-    })?;
-    top.each("tls", |block| {
-        let (http, rpc) = (block.flag("http")?, block.flag("rpc")?);
-        block.accepted(&[
-            "verify_server_hostname",
-            "verify_https_client",
-            "ca_file",
-            "cert_file",
-            "key_file",
-            "rpc_upgrade_mode",
-            "tls_cipher_suites",
-            "tls_min_version",
-            "tls_prefer_server_cipher_suites",
-        ]);
-        not_yet("tls.http", http, "HTTPS is not supported yet")?;
-        not_yet("tls.rpc", rpc, "TLS between agents is not supported yet")
     })?;
     top.each("audit", |block| {
         let enabled = block.flag("enabled")?;

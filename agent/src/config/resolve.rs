@@ -49,6 +49,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if config.server.enabled && config.server.bootstrap_expect == 0 && config.server.join.addresses.is_empty() {
         return refuse("server: give bootstrap_expect (how many servers the cluster begins with), or retry_join to join one");
     }
+    if (config.tls.http || config.tls.rpc) && config.tls.files().is_none() {
+        return refuse("tls: give ca_file, cert_file and key_file");
+    }
     if config.region.is_empty() || config.region.contains(char::is_whitespace) {
         return refuse("region must be a word");
     }

@@ -1,6 +1,8 @@
 //! The `server` block.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
+
+use drover_server::ScheduledSnapshots;
 
 use super::{ConfigError, JoinSection, SchedulerDefaults, ServerSection, section::Section, set, set_some};
 
@@ -15,9 +17,12 @@ pub(super) fn apply(section: &mut Section, server: &mut ServerSection) -> Result
     }
     set_some(&mut server.raft_snapshot_threshold, section.number("raft_snapshot_threshold")?);
     set_some(&mut server.raft_trailing_logs, section.number("raft_trailing_logs")?);
+    set(&mut server.rejoin_after_leave, section.flag("rejoin_after_leave")?);
+    set(&mut server.non_voting_server, section.flag("non_voting_server")?);
     timing(section, server)?;
     join(section, &mut server.join)?;
     limits(section, server)?;
+    section.each("scheduled_snapshots", |block| snapshots(block, &mut server.snapshots))?;
     section.each("default_scheduler_config", |block| scheduler(block, &mut server.scheduler))?;
     section.each("plan_rejection_tracker", |block| {
         block.accepted(&["enabled", "node_threshold", "node_window"]);
@@ -47,7 +52,6 @@ pub(super) fn apply(section: &mut Section, server: &mut ServerSection) -> Result
         "acl_token_gc_threshold",
         "root_key_gc_interval",
         "root_key_gc_threshold",
-        "rejoin_after_leave",
         "plan_apply_pipeline",
         "enable_event_broker",
         "deploy_query_rate_limit",
@@ -59,14 +63,24 @@ pub(super) fn apply(section: &mut Section, server: &mut ServerSection) -> Result
         "log_file",
         "num_plan_workers",
     ]);
-    for key in ["non_voting_server", "redundancy_zone"] {
-        if let Some(place) = section.given(key) {
-            return Err(ConfigError::Invalid {
-                place: place.to_string(),
-                message: format!("server.{key}: every server votes; this is not supported"),
-            });
-        }
+    if let Some(place) = section.given("redundancy_zone") {
+        let message = "server.redundancy_zone: redundancy zones are not supported; use non_voting_server".to_owned();
+        return Err(ConfigError::Invalid { place: place.to_string(), message });
     }
+    Ok(())
+}
+
+/// Where the leader writes snapshots by itself, and when.
+fn snapshots(block: &mut Section, snapshots: &mut Option<ScheduledSnapshots>) -> Result<(), ConfigError> {
+    let standard = ScheduledSnapshots { folder: PathBuf::new(), interval: Duration::from_secs(3600), retain: 24 };
+    let mut wanted = snapshots.take().unwrap_or(standard);
+    set(&mut wanted.folder, block.text("path")?.map(PathBuf::from));
+    set(&mut wanted.interval, block.duration("interval")?);
+    set(&mut wanted.retain, block.number("retain")?);
+    if wanted.folder.as_os_str().is_empty() || wanted.interval.is_zero() || wanted.retain == 0 {
+        return Err(ConfigError::Conflict("server.scheduled_snapshots: give a path, an interval and how many to retain".to_owned()));
+    }
+    *snapshots = Some(wanted);
     Ok(())
 }
 

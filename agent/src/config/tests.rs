@@ -136,7 +136,7 @@ fn what_is_wrong_is_said_with_its_place() {
             "acl { enabled = true }",
             "acl.enabled: access control lists are not supported yet; an agent that ignored it would be less safe than it looks",
         ),
-        ("tls { http = true }", "tls.http: HTTPS is not supported yet; an agent that ignored it would be less safe than it looks"),
+        ("tls { http = true }", "tls: give ca_file, cert_file and key_file"),
         ("log_level = \"loud\"", "log_level: unknown level \"loud\": use one of TRACE, DEBUG, INFO, WARN, ERROR"),
         ("consul { name = \"a b\" }", "consul \"a b\": the name of a cluster has only letters, digits, `-` and `_`"),
         (

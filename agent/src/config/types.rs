@@ -2,6 +2,9 @@
 
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 
+use drover_model::rpc::autopilot::AutopilotConfig;
+use drover_runtime::tls::{Files, Oldest};
+
 pub use client::*;
 pub use integrations::*;
 pub use server::*;
@@ -38,6 +41,8 @@ pub struct Config {
     pub consul: Clusters<ConsulSection>,
     pub vault: Clusters<VaultSection>,
     pub telemetry: Telemetry,
+    pub autopilot: AutopilotConfig,
+    pub tls: TlsSection,
     pub ui_enabled: bool,
     /// The files it came from.
     pub files: Vec<PathBuf>,
@@ -115,6 +120,30 @@ impl Default for Limits {
     }
 }
 
+/// How connections are sealed, and whose are taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsSection {
+    pub http: bool,
+    pub rpc: bool,
+    /// Users of the HTTP API must have a certificate, too.
+    pub verify_https_client: bool,
+    pub ca_file: Option<PathBuf>,
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+    pub oldest: Oldest,
+}
+
+impl TlsSection {
+    /// The files, where anything is sealed.
+    pub fn files(&self) -> Option<Files> {
+        let all = (self.ca_file.clone(), self.cert_file.clone(), self.key_file.clone());
+        match all {
+            (Some(authority), Some(certificate), Some(key)) if self.http || self.rpc => Some(Files { authority, certificate, key }),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Telemetry {
     pub prometheus_metrics: bool,
@@ -148,6 +177,8 @@ impl Config {
             consul: Clusters::default(),
             vault: Clusters::default(),
             telemetry: Telemetry::default(),
+            autopilot: AutopilotConfig::default(),
+            tls: TlsSection::default(),
             ui_enabled: true,
             files: Vec::new(),
         };

@@ -5,17 +5,21 @@ use std::collections::BTreeMap;
 use drover_model::rpc::{
     Error,
     operator::ServerInfo,
-    status::{LeaderGet, Member, MemberList, PeersGet},
+    status::{LeaderGet, Member, MemberList, PeersGet, ServerForceLeave, ServerJoin},
 };
 use http::HeaderValue;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
+    backend::Backend,
     call::{Call, Verb, invalid_method},
-    reply::{Outcome, nowhere},
+    reply::{Outcome, empty, nowhere},
 };
-use crate::config::Config;
+use crate::{
+    config::Config,
+    wiring::{client, server::with_port},
+};
 
 pub(super) async fn route(call: Call, rest: String) -> Outcome {
     call.check_region()?;
@@ -27,12 +31,25 @@ pub(super) async fn route(call: Call, rest: String) -> Outcome {
             let peers = call.api.backend().call(PeersGet {}).await?;
             call.json_reply(&peers)
         }
-        ("servers" | "join" | "force-leave", Verb::Write) => {
-            Err(Error::new(501, format!("/v1/agent/{rest}: servers are joined with server_join in the configuration")))
-        }
-        ("self" | "members" | "health" | "servers", _) => Err(invalid_method()),
+        ("join", Verb::Write) => join(call).await,
+        ("force-leave", Verb::Write) => force_leave(call).await,
+        ("servers", Verb::Write) => set_servers(&call),
+        ("self" | "members" | "health" | "servers" | "join" | "force-leave", _) => Err(invalid_method()),
         _ => nowhere(),
     }
+}
+
+/// Names other servers to a client, until it is started anew.
+fn set_servers(call: &Call) -> Outcome {
+    let addresses: Vec<String> = call.params("address").filter(|address| !address.is_empty()).map(client::with_port).collect();
+    if addresses.is_empty() {
+        return Err(Error::bad_request("missing server address"));
+    }
+    match call.api.backend() {
+        Backend::Remote(servers) => servers.set_addresses(addresses),
+        Backend::Local(_) => return Err(Error::bad_request("this agent is a server: its client speaks to it alone")),
+    }
+    empty()
 }
 
 #[derive(Serialize)]
@@ -50,6 +67,29 @@ async fn members(call: Call) -> Outcome {
     let config = call.api.config();
     let own = Members { server_name: config.name.clone(), server_region: &config.region, server_dc: &config.datacenter, members };
     call.json_reply(&own)
+}
+
+/// What is asked of the server in this very process, whoever leads.
+fn only_server(call: &Call) -> Result<(), Error> {
+    if call.api.config().server.enabled { Ok(()) } else { Err(Error::new(501, "this agent runs no server")) }
+}
+
+async fn join(call: Call) -> Outcome {
+    only_server(&call)?;
+    let addresses: Vec<String> = call.params("address").filter(|text| !text.is_empty()).map(with_port).collect();
+    if addresses.is_empty() {
+        return Err(Error::bad_request("missing address to join"));
+    }
+    let joined = call.api.backend().call(ServerJoin { addresses }).await?;
+    call.json_reply(&joined)
+}
+
+async fn force_leave(call: Call) -> Outcome {
+    only_server(&call)?;
+    let node = call.param("node").filter(|text| !text.is_empty()).map(str::to_owned);
+    let node = node.ok_or_else(|| Error::bad_request("missing node to force leave"))?;
+    call.api.backend().call(ServerForceLeave { node }).await?;
+    empty()
 }
 
 #[derive(Serialize)]
@@ -162,7 +202,14 @@ fn shown(config: &Config) -> Value {
             "BootstrapExpect": config.server.bootstrap_expect,
             "JobTrackedVersions": config.server.job_tracked_versions,
         },
-        "TLSConfig": { "EnableHTTP": false, "EnableRPC": false },
+        "TLSConfig": {
+            "EnableHTTP": config.tls.http,
+            "EnableRPC": config.tls.rpc,
+            "VerifyHTTPSClient": config.tls.verify_https_client,
+            "VerifyServerHostname": true,
+            "CAFile": config.tls.ca_file,
+            "CertFile": config.tls.cert_file,
+        },
         "Telemetry": { "PrometheusMetrics": config.telemetry.prometheus_metrics },
         "UI": { "Enabled": config.ui_enabled },
         "Vaults": config.vault.all().map(vault_shown).collect::<Vec<_>>(),

@@ -10,11 +10,12 @@ use drover_model::{
     ids::{AllocId, NodeId},
     rpc::{
         Error, Method, StreamMethod,
+        client::AllocExecInput,
         nodes::{ClientCall, ClientReply, ClientStream, ClientTarget},
     },
 };
 use drover_runtime::{
-    Clock,
+    Clock, Random, Runtime,
     rpc::{Caller, Dispatch, ItemStream, RawStream, decode, encode},
 };
 use futures::StreamExt;
@@ -49,7 +50,7 @@ impl fmt::Debug for LocalClient {
 pub struct Api {
     backend: Backend,
     config: Arc<Config>,
-    clock: Arc<dyn Clock>,
+    runtime: Runtime,
     /// Set once the client has started.
     client: OnceLock<LocalClient>,
     extra_headers: HeaderMap,
@@ -57,7 +58,7 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn new(backend: Backend, config: Arc<Config>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(backend: Backend, config: Arc<Config>, runtime: Runtime) -> Self {
         let header = |(name, value): (&String, &String)| {
             let parsed = HeaderName::try_from(name.as_str()).ok().zip(HeaderValue::try_from(value.as_str()).ok());
             if parsed.is_none() {
@@ -67,7 +68,7 @@ impl Api {
         };
         let extra_headers = config.http_headers.iter().filter_map(header).collect();
         let parses = Arc::new(Semaphore::new(PARSES_AT_A_TIME));
-        Self { backend, config, clock, client: OnceLock::new(), extra_headers, parses }
+        Self { backend, config, runtime, client: OnceLock::new(), extra_headers, parses }
     }
 
     /// Makes this agent's own client known.
@@ -84,7 +85,11 @@ impl Api {
     }
 
     pub(super) fn clock(&self) -> &dyn Clock {
-        &*self.clock
+        &*self.runtime.clock
+    }
+
+    pub(super) fn random(&self) -> &dyn Random {
+        &*self.runtime.random
     }
 
     pub(super) fn client(&self) -> Option<&LocalClient> {
@@ -107,30 +112,45 @@ impl Api {
 
     /// Asks the client that runs an allocation: our own, else the servers for the way.
     pub(super) async fn ask_allocation<M: Method>(&self, id: AllocId, message: M) -> Result<M::Reply, Error> {
-        let body = encode(&message)?;
+        let body = message.encode()?;
         if let Some(client) = self.client.get() {
             match client.dispatch.call(M::NAME, Caller::default(), body.clone()).await {
                 Err(error) if is_elsewhere(&error) => {}
-                reply => return decode(&reply?),
+                reply => return M::decode_reply(&reply?),
             }
         }
         self.ask_remote::<M>(ClientTarget::Allocation(id), body.to_vec()).await
     }
 
+    /// Passes input on to a command that runs in an allocation.
+    pub(super) async fn ask_allocation_input(&self, id: AllocId, input: AllocExecInput) -> Result<(), Error> {
+        let body = encode(&input)?;
+        if let Some(client) = self.client.get() {
+            match client.dispatch.call(AllocExecInput::NAME, Caller::default(), body.clone()).await {
+                // Another node's command: only the client that runs it knows its session.
+                Err(error) if error.status == 404 => {}
+                reply => return reply.map(drop),
+            }
+        }
+        self.ask_remote::<AllocExecInput>(ClientTarget::Allocation(id), body.to_vec()).await.map(drop)
+    }
+
     /// Asks the client of a node; none is our own.
     pub(super) async fn ask_node<M: Method>(&self, id: Option<NodeId>, message: M) -> Result<M::Reply, Error> {
-        let body = encode(&message)?;
+        let body = message.encode()?;
         match (self.client.get(), id) {
             (None, None) => Err(Error::bad_request("No local Node and node_id not provided")),
-            (Some(client), None) => decode(&client.dispatch.call(M::NAME, Caller::default(), body).await?),
-            (Some(client), Some(id)) if client.node == id => decode(&client.dispatch.call(M::NAME, Caller::default(), body).await?),
+            (Some(client), None) => M::decode_reply(&client.dispatch.call(M::NAME, Caller::default(), body).await?),
+            (Some(client), Some(id)) if client.node == id => {
+                M::decode_reply(&client.dispatch.call(M::NAME, Caller::default(), body).await?)
+            }
             (_, Some(id)) => self.ask_remote::<M>(ClientTarget::Node(id), body.to_vec()).await,
         }
     }
 
     async fn ask_remote<M: Method>(&self, target: ClientTarget, body: Vec<u8>) -> Result<M::Reply, Error> {
         let call = ClientCall { target, method: M::NAME.to_owned(), body, is_passed_on: false };
-        decode(&self.backend.call(call).await?.body)
+        M::decode_reply(&self.backend.call(call).await?.body)
     }
 
     /// Opens a stream of the client that runs an allocation. The first item has come (or, for a stream that is quiet, some time has passed).

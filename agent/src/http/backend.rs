@@ -7,6 +7,7 @@ use drover_model::rpc::{
     Error, Method,
     event::{EventBatch, EventStream},
     nodes::{ClientReply, ClientStream},
+    snapshot::{SnapshotPiece, SnapshotSave},
 };
 use drover_runtime::rpc::{Caller, Handle, Header, ItemStream};
 use drover_server::Server;
@@ -38,6 +39,17 @@ impl Backend {
             Self::Local(server) => {
                 let server = Arc::clone(server);
                 Ok(ItemStream::local(|sink| async move { server.stream_client(Caller::default(), message, sink).await }))
+            }
+            Self::Remote(servers) => servers.connection().await?.subscribe(&Header::default(), &message).await,
+        }
+    }
+
+    /// Asks for the state as a file, in pieces.
+    pub async fn save_snapshot(&self, message: SnapshotSave) -> Result<ItemStream<SnapshotPiece>, Error> {
+        match self {
+            Self::Local(server) => {
+                let server = Arc::clone(server);
+                Ok(ItemStream::local(|sink| async move { server.stream_snapshot(Caller::default(), message, sink).await }))
             }
             Self::Remote(servers) => servers.connection().await?.subscribe(&Header::default(), &message).await,
         }

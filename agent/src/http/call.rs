@@ -14,6 +14,7 @@ use drover_model::{
 };
 use http::{HeaderMap, Method, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::upgrade::OnUpgrade;
 use serde::de::DeserializeOwned;
 
 use super::Api;
@@ -45,14 +46,18 @@ pub(super) struct Call {
     pub(super) path: String,
     pub(super) headers: HeaderMap,
     query: Vec<(String, String)>,
+    /// The connection's own other use (a WebSocket), taken once.
+    upgrade: Mutex<Option<OnUpgrade>>,
     /// Read once. A body may not be shared between threads while a call may: the lock, which is never contended, is what makes it so.
     body: Mutex<Option<Body>>,
 }
 
 impl Call {
     pub(super) fn new(api: Arc<Api>, parts: Parts, body: Body) -> Self {
+        let mut parts = parts;
         let query = parts.uri.query().map(parse_query).unwrap_or_default();
-        Self { api, method: parts.method, path: parts.uri.path().to_owned(), headers: parts.headers, query, body: Mutex::new(Some(body)) }
+        let (upgrade, body) = (Mutex::new(parts.extensions.remove::<OnUpgrade>()), Mutex::new(Some(body)));
+        Self { api, method: parts.method, path: parts.uri.path().to_owned(), headers: parts.headers, query, upgrade, body }
     }
 
     pub(super) fn verb(&self) -> Verb {
@@ -144,6 +149,16 @@ impl Call {
             Some(region) if !region.is_empty() && region != self.api.region() => Err(Error::internal("No path to region")),
             _ => Ok(()),
         }
+    }
+
+    /// The body as it comes, for what is larger than memory shall hold at a time.
+    pub(super) fn take_body(&mut self) -> Body {
+        self.body.get_mut().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
+    /// What turns the connection into something else than HTTP, where the caller asked for that.
+    pub(super) fn take_upgrade(&mut self) -> Option<OnUpgrade> {
+        self.upgrade.get_mut().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The whole body, within the limits.

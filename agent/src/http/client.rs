@@ -1,19 +1,22 @@
 //! `/v1/client/...`: what only the node that runs an allocation knows.
 
+use std::collections::BTreeMap;
+
 use drover_model::{
     ids::AllocId,
     json::null_is_default,
     rpc::{
         Error,
-        client::{AllocChecks, AllocCollect, AllocRestart, AllocSignal, AllocStats, HostStats},
+        client::{AllocChecks, AllocCollect, AllocRestart, AllocSignal, AllocStats, HostStats, NodeMetaApply, NodeMetaGet},
     },
 };
+use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     call::{Call, Verb, id, invalid_method},
-    fs,
+    exec, fs,
     reply::{Outcome, empty, nowhere},
 };
 
@@ -42,9 +45,33 @@ pub(super) async fn route(call: Call, rest: String) -> Outcome {
             call.api.ask_node(node, AllocCollect { alloc_id: None }).await?;
             empty()
         }
-        "metadata" | "identity" => Err(Error::new(501, format!("/v1/client/{family} is not supported yet"))),
+        "metadata" => metadata(call).await,
+        "identity" => Err(Error::new(501, format!("/v1/client/{family} is not supported yet"))),
         _ => nowhere(),
     }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct MetadataBody {
+    #[serde(rename = "NodeID", deserialize_with = "null_is_default")]
+    node_id: String,
+    #[serde(rename = "Meta", deserialize_with = "null_is_default")]
+    meta: BTreeMap<String, Option<String>>,
+}
+
+async fn metadata(mut call: Call) -> Outcome {
+    let meta = match call.method {
+        Method::GET => call.api.ask_node(node(&call)?, NodeMetaGet {}).await?,
+        Method::POST => {
+            let body: MetadataBody = call.json().await?;
+            let named = Some(body.node_id).filter(|text| !text.is_empty()).map(|text| id("node", &text)).transpose()?;
+            let node = named.map_or_else(|| node(&call), |id| Ok(Some(id)))?;
+            call.api.ask_node(node, NodeMetaApply { meta: body.meta }).await?
+        }
+        _ => return Err(invalid_method()),
+    };
+    call.json_reply(&meta)
 }
 
 fn node(call: &Call) -> Result<Option<drover_model::ids::NodeId>, Error> {
@@ -69,7 +96,7 @@ async fn allocation(call: Call, id: AllocId, action: &str) -> Outcome {
             call.api.ask_allocation(id, AllocCollect { alloc_id: Some(id) }).await?;
             empty()
         }
-        ("exec", _) => Err(Error::new(501, "exec is not supported yet")),
+        ("exec", _) => exec::exec(call, id).await,
         ("pause", _) => Err(Error::internal("task schedules are not supported")),
         ("snapshot", _) => Err(Error::new(501, "snapshots of ephemeral disks are not supported yet")),
         ("checks" | "restart" | "signal", _) => Err(invalid_method()),

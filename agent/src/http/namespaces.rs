@@ -1,51 +1,53 @@
-//! `/v1/namespaces` and `/v1/namespace/NAME`. There is one namespace so far.
+//! `/v1/namespaces`, `/v1/namespace` and `/v1/namespace/NAME`.
 
 use drover_model::{
-    rpc::{Error, Read, ReadMeta},
-    view::NamespaceView,
+    namespace::Namespace,
+    rpc::{
+        Error,
+        namespace::{NamespaceDelete, NamespaceGet, NamespaceList, NamespacePut},
+    },
 };
 
 use super::{
     call::{Call, Verb, invalid_method, unescape},
-    reply::{Outcome, nowhere},
+    reply::{Outcome, done, nowhere},
 };
-
-fn default_namespace() -> NamespaceView {
-    NamespaceView {
-        name: "default".to_owned(),
-        description: "Default shared namespace".to_owned(),
-        create_index: 1,
-        modify_index: 1,
-        ..NamespaceView::default()
-    }
-}
-
-fn meta() -> ReadMeta {
-    ReadMeta { index: 1, known_leader: true, ..ReadMeta::default() }
-}
 
 pub(super) async fn list(call: Call, rest: String) -> Outcome {
     if !rest.is_empty() {
         return nowhere();
     }
     call.only_get()?;
-    call.check_region()?;
-    let prefix = call.param("prefix").unwrap_or_default();
-    let data: Vec<_> = Some(default_namespace()).into_iter().filter(|namespace| namespace.name.starts_with(prefix)).collect();
-    call.read_reply(&Read { meta: meta(), data })
+    let read = call.api.backend().call(NamespaceList { options: call.options()? }).await?;
+    call.read_reply(&read)
 }
 
 pub(super) async fn one(call: Call, rest: String) -> Outcome {
     call.check_region()?;
     let name = unescape(&rest)?;
     match (name.as_str(), call.verb()) {
+        ("", Verb::Write) => put(call, None).await,
+        ("", _) => Err(invalid_method()),
         (_, Verb::Get) => {
-            let found = (name == "default").then(default_namespace);
-            call.found_or(Read { meta: meta(), data: found }, "Namespace not found", |namespace| namespace)
+            let read = call.api.backend().call(NamespaceGet { options: call.options()?, name }).await?;
+            call.found_or(read, "Namespace not found", |namespace| namespace)
         }
-        ("default", Verb::Delete) => Err(Error::internal("can not delete default namespace")),
-        (_, Verb::Delete) => Err(Error::not_found("Namespace not found")),
-        (_, Verb::Write) => Err(Error::new(501, "namespaces other than \"default\" are not supported yet")),
+        (_, Verb::Write) => put(call, Some(name)).await,
+        (_, Verb::Delete) => done(call.api.backend().call(NamespaceDelete { name }).await?.index),
         (_, Verb::Other) => Err(invalid_method()),
     }
+}
+
+/// `named` is the name in the path, which the body may repeat or leave out.
+async fn put(mut call: Call, named: Option<String>) -> Outcome {
+    let mut namespace: Namespace = call.json().await?;
+    if let Some(name) = named {
+        if namespace.name.is_empty() {
+            namespace.name.clone_from(&name);
+        }
+        if namespace.name != name {
+            return Err(Error::bad_request("namespace name does not match request path"));
+        }
+    }
+    done(call.api.backend().call(NamespacePut { namespace }).await?.index)
 }

@@ -7,16 +7,16 @@ use drover_model::{
     json::{List, Map, null_is_default},
     node::Eligibility,
     rpc::{
-        Error, Read, ReadMeta,
-        job::JobList,
+        Error,
         nodes::{DrainRequest, NodeAllocationList, NodeChanged, NodeDrain, NodeEligibility, NodeEvaluate, NodeGet, NodeList, NodePurge},
     },
-    view::{AllocationDetail, NodeDetail, NodePoolView},
+    view::{AllocationDetail, NodeDetail},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
-    call::{Call, Verb, id, invalid_method, unescape},
+    call::{Call, Verb, id, invalid_method},
+    node_pools,
     reply::{Outcome, nowhere},
 };
 
@@ -25,10 +25,11 @@ pub(super) async fn list(call: Call, rest: String) -> Outcome {
         return nowhere();
     }
     call.only_get()?;
-    nodes(call, None).await
+    in_pool(call, None).await
 }
 
-async fn nodes(call: Call, pool: Option<String>) -> Outcome {
+/// The nodes of one pool; none: of all.
+pub(super) async fn in_pool(call: Call, pool: Option<String>) -> Outcome {
     let message = NodeList { options: call.options()?, resources: call.flag("resources")?, os: call.flag("os")?, pool };
     let read = call.api.backend().call(message).await?;
     call.read_reply(&read)
@@ -37,10 +38,10 @@ async fn nodes(call: Call, pool: Option<String>) -> Outcome {
 pub(super) async fn one(call: Call, rest: String) -> Outcome {
     let (segment, action) = rest.split_once('/').unwrap_or((&rest, ""));
     match (segment, action) {
-        ("pools", "") => return pools(call).await,
+        ("pools", "") => return node_pools::all(call).await,
         ("pool", pool) => {
             let pool = pool.to_owned();
-            return self::pool(call, &pool).await;
+            return node_pools::one(call, &pool).await;
         }
         _ => {}
     }
@@ -192,61 +193,4 @@ async fn eligibility(mut call: Call, segment: &str) -> Outcome {
     };
     let reply = call.api.backend().call(NodeEligibility { id, eligibility }).await?;
     call.written(reply.index, &reply)
-}
-
-/// The pools that are always there. Nodes may name others, which exist by that alone.
-fn built_in_pools() -> Vec<NodePoolView> {
-    const DAY: i64 = 86_400_000_000_000;
-    let pool = |name: &str, description: &str| NodePoolView {
-        name: name.to_owned(),
-        description: description.to_owned(),
-        node_identity_ttl: DAY,
-        create_index: 1,
-        modify_index: 1,
-        ..NodePoolView::default()
-    };
-    vec![pool("all", "Node pool with all nodes in the cluster."), pool("default", "Default node pool.")]
-}
-
-async fn known_pools(call: &Call) -> Result<(ReadMeta, Vec<NodePoolView>), Error> {
-    let mut message = NodeList { options: call.options()?, resources: false, os: false, pool: None };
-    (message.options.prefix, message.options.filter, message.options.per_page) = (String::new(), None, 0);
-    let read = call.api.backend().call(message).await?;
-    let mut pools: BTreeMap<String, NodePoolView> = built_in_pools().into_iter().map(|pool| (pool.name.clone(), pool)).collect();
-    for node in read.data {
-        let index = node.create_index;
-        let named = || NodePoolView { name: node.node_pool.clone(), create_index: index, modify_index: index, ..NodePoolView::default() };
-        pools.entry(node.node_pool.clone()).or_insert_with(named);
-    }
-    Ok((read.meta, pools.into_values().collect()))
-}
-
-async fn pools(call: Call) -> Outcome {
-    call.only_get()?;
-    let (meta, mut pools) = known_pools(&call).await?;
-    let prefix = call.param("prefix").unwrap_or_default();
-    pools.retain(|pool| pool.name.starts_with(prefix));
-    call.read_reply(&Read { meta, data: pools })
-}
-
-async fn pool(call: Call, rest: &str) -> Outcome {
-    let (segment, action) = rest.split_once('/').unwrap_or((rest, ""));
-    let name = unescape(segment)?;
-    match (action, call.verb()) {
-        ("", Verb::Get) => {
-            let (meta, pools) = known_pools(&call).await?;
-            let found = pools.into_iter().find(|pool| pool.name == name);
-            call.found_or(Read { meta, data: found }, "node pool not found", |pool| pool)
-        }
-        ("nodes", Verb::Get) => nodes(call, (name != "all").then_some(name)).await,
-        ("jobs", Verb::Get) => {
-            let read = call.api.backend().call(JobList { options: call.options()?, meta: false }).await?;
-            call.read_reply_as(read, |jobs| jobs.into_iter().filter(|job| job.node_pool == name).collect::<Vec<_>>())
-        }
-        ("", Verb::Write | Verb::Delete) => {
-            Err(Error::new(501, "node pools cannot be changed yet: a pool exists when a node's configuration names it"))
-        }
-        ("" | "nodes" | "jobs", _) => Err(invalid_method()),
-        _ => nowhere(),
-    }
 }

@@ -12,7 +12,7 @@ use super::{
     call::Call,
     client, deployments, evaluations, events, job, jobs, kv, metrics, namespaces, nodes, operator,
     reply::{Outcome, error_reply, finish, nowhere},
-    search, secret, services, status, well_known,
+    search, secret, services, status, variables, well_known,
 };
 
 /// Answers a request, whatever happens.
@@ -63,6 +63,8 @@ fn route(call: Call) -> BoxFuture<'static, Outcome> {
         "kv" => Box::pin(kv::route(call, rest)),
         "secrets" => Box::pin(secret::list(call, rest)),
         "secret" => Box::pin(secret::one(call, rest)),
+        "vars" => Box::pin(variables::list(call, rest)),
+        "var" => Box::pin(variables::one(call, rest)),
         "ca" => Box::pin(ca::route(call, rest)),
         "search" => Box::pin(search::route(call, rest)),
         "agent" => Box::pin(agent::route(call, rest)),

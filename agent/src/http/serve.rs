@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io,
+    fmt, io,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -16,9 +16,10 @@ use hyper_util::{
     server::conn::auto::Builder,
 };
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Api, call::Call, route};
@@ -35,6 +36,8 @@ const MAX_CONNECTIONS: usize = 16_384;
 const MAX_STREAMS: u32 = 250;
 /// After a failed accept (too many open files, say), so that it is not tried in a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a client may take to agree on how the connection is sealed.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long requests under way may still take when the agent stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -42,10 +45,21 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/p
     Your IP is issuing too many concurrent connections, please rate limit your calls\n";
 
 /// What one address may take.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct HttpLimits {
     /// 0: as many as there are in all.
     pub connections_per_address: usize,
+    /// Seals connections, where that is wanted.
+    pub tls: Option<TlsAcceptor>,
+}
+
+impl fmt::Debug for HttpLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpLimits")
+            .field("connections_per_address", &self.connections_per_address)
+            .field("tls", &self.tls.is_some())
+            .finish()
+    }
 }
 
 /// Connections by address.
@@ -96,7 +110,7 @@ pub async fn serve(listener: TcpListener, api: Arc<Api>, limits: HttpLimits, shu
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => accept(stream, peer, &api, &counts, limits, &connections, &shutdown),
+            Ok((stream, peer)) => accept(stream, peer, &api, &counts, &limits, &connections, &shutdown),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept an HTTP connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -114,7 +128,7 @@ fn accept(
     peer: SocketAddr,
     api: &Arc<Api>,
     counts: &Arc<Counts>,
-    limits: HttpLimits,
+    limits: &HttpLimits,
     connections: &TaskTracker,
     shutdown: &CancellationToken,
 ) {
@@ -122,9 +136,19 @@ fn accept(
         connections.spawn(refuse(stream));
         return;
     };
-    let (api, shutdown) = (Arc::clone(api), shutdown.clone());
+    let (api, shutdown, tls) = (Arc::clone(api), shutdown.clone(), limits.tls.clone());
     connections.spawn(async move {
-        if let Err(error) = drive(stream, api, shutdown).await {
+        // Answers are small and awaited.
+        let _ = stream.set_nodelay(true);
+        let ended = match tls {
+            None => drive(stream, api, shutdown).await,
+            Some(tls) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+                Ok(Ok(sealed)) => drive(sealed, api, shutdown).await,
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err(format!("no TLS handshake within {HANDSHAKE_TIMEOUT:?}")),
+            },
+        };
+        if let Err(error) = ended {
             tracing::trace!(%peer, error, "an HTTP connection ended early");
         }
         drop(counted);
@@ -135,9 +159,10 @@ async fn refuse(mut stream: TcpStream) {
     let _: Result<io::Result<()>, _> = tokio::time::timeout(Duration::from_secs(1), stream.write_all(TOO_MANY)).await;
 }
 
-async fn drive(stream: TcpStream, api: Arc<Api>, shutdown: CancellationToken) -> Result<(), String> {
-    // Answers are small and awaited.
-    let _ = stream.set_nodelay(true);
+async fn drive<S>(stream: S, api: Arc<Api>, shutdown: CancellationToken) -> Result<(), String>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let service = service_fn(move |request: Request<Incoming>| {
         let api = Arc::clone(&api);
         async move {

@@ -118,10 +118,13 @@ fn is_allowed(config: &Config, driver: &str) -> bool {
 
 /// The servers that a client is told of, with their ports.
 pub(crate) fn servers(config: &Config) -> Vec<String> {
-    let named = config.client.servers.iter().chain(&config.client.join.addresses);
-    let with_port = |address: &String| match address.rsplit_once(':') {
-        Some((host, port)) if port.parse::<u16>().is_ok() && (!host.contains(':') || host.starts_with('[')) => address.clone(),
+    config.client.servers.iter().chain(&config.client.join.addresses).map(|address| with_port(address)).collect()
+}
+
+/// A server's address as people write it, with the port that RPC has where they name none.
+pub(crate) fn with_port(address: &str) -> String {
+    match address.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() && (!host.contains(':') || host.starts_with('[')) => address.to_owned(),
         _ => crate::config::join(address.trim_start_matches('[').trim_end_matches(']'), DEFAULT_PORT),
-    };
-    named.map(with_port).collect()
+    }
 }

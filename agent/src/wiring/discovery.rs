@@ -45,14 +45,7 @@ fn parts(config: &Config) -> Vec<Part> {
         if section.checks_use_advertise { other } else { dialled(&listened) }
     };
     let http = checked(&config.advertise.http, config.http_address());
-    let health = |kind: &str| CheckKind::Http {
-        url: format!("http://{http}/v1/agent/health?type={kind}"),
-        method: "GET".to_owned(),
-        headers: Default::default(),
-        body: String::new(),
-        tls_server_name: String::new(),
-        tls_skip_verify: true,
-    };
+    let health = |kind| health(config, &http, kind);
     let mut parts = Vec::new();
     if config.server.enabled {
         let rpc = checked(&config.advertise.rpc, config.rpc_address());
@@ -72,6 +65,23 @@ fn parts(config: &Config) -> Vec<Part> {
         parts.extend(part(section, false, HTTP, address, &section.client_http_check_name, health("client")));
     }
     parts
+}
+
+/// The agent is asked how it is; where it answers to those alone who have a certificate, which Consul has not, only whether it listens.
+fn health(config: &Config, address: &str, kind: &str) -> CheckKind {
+    if config.tls.http && config.tls.verify_https_client {
+        return CheckKind::Tcp { address: address.to_owned() };
+    }
+    let scheme = if config.tls.http { "https" } else { "http" };
+    CheckKind::Http {
+        url: format!("{scheme}://{address}/v1/agent/health?type={kind}"),
+        method: "GET".to_owned(),
+        headers: Default::default(),
+        body: String::new(),
+        tls_server_name: String::new(),
+        // The certificate is in the name of the region's role, not of the address.
+        tls_skip_verify: true,
+    }
 }
 
 fn part(section: &ConsulSection, is_server: bool, kind: &str, advertised: &str, check_name: &str, check: CheckKind) -> Option<Part> {
@@ -180,6 +190,19 @@ mod tests {
         assert_eq!((parts[3].check_name.as_str(), parts[3].failures_before_critical), ("mine", 2));
         assert!(matches!(&parts[3].check, CheckKind::Http { url, .. } if url == "http://127.0.0.1:4646/v1/agent/health?type=client"));
         assert!(matches!(&parts[1].check, CheckKind::Tcp { address } if address == "127.0.0.1:4647"));
+    }
+
+    #[test]
+    fn an_agent_with_tls_is_asked_over_it_as_far_as_consul_can() {
+        let tls = |more: &str| {
+            config(&format!(
+                "client {{\n  enabled = true\n}}\ntls {{\n  http = true\n  ca_file = \"a\"\n  cert_file = \"b\"\n  key_file = \"c\"\n{more}}}\n"
+            ))
+        };
+        let check = |config: &Config| parts(config)[0].check.clone();
+        assert!(matches!(check(&tls("")), CheckKind::Http { url, .. } if url == "https://127.0.0.1:4646/v1/agent/health?type=client"));
+        let guarded = tls("  verify_https_client = true\n");
+        assert!(matches!(check(&guarded), CheckKind::Tcp { address } if address == "127.0.0.1:4646"));
     }
 
     #[test]

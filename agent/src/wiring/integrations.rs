@@ -8,6 +8,7 @@ use drover_client::{
     servers::Servers,
 };
 use drover_integrations::{
+    ConsulCluster,
     consul::{Consul, ConsulConfig, LoginMethods, ServiceLogins},
     embedded::{Embedded, ServerCalls},
     http::Tls,
@@ -44,7 +45,8 @@ pub(crate) struct Integrations {
 /// Who the node is, and how it reaches the servers.
 pub(crate) struct NodeParts<'a> {
     pub(crate) auth: &'a NodeAuth,
-    pub(crate) servers: &'a Arc<dyn Servers>,
+    /// None: nothing runs here that would be registered, or would log in.
+    pub(crate) servers: Option<&'a Arc<dyn Servers>>,
     pub(crate) calls: &'a Arc<dyn ServerCalls>,
 }
 
@@ -78,13 +80,18 @@ impl Integrations {
     fn add_consul(&mut self, name: &str, section: &ConsulSection, runtime: &Runtime, node: &NodeParts<'_>) -> Result<(), StartError> {
         let plain = consul(name, section)?;
         let services = section.service_identity.as_ref().map(login_identity);
-        let logins = ServiceLogins {
-            signer: Arc::new(Signer::new(node.auth.clone(), Arc::clone(node.servers))),
-            default: services.clone().map(|login| (login.audience, login.ttl)),
+        let cluster = match node.servers {
+            Some(servers) => {
+                let logins = ServiceLogins {
+                    signer: Arc::new(Signer::new(node.auth.clone(), Arc::clone(servers))),
+                    default: services.clone().map(|login| (login.audience, login.ttl)),
+                };
+                plain.clone().registering(node.auth.id, Arc::clone(&runtime.random), Some(logins))
+            }
+            None => plain.clone(),
         };
-        let registering = plain.clone().registering(node.auth.id, Arc::clone(&runtime.random), Some(logins));
         let tasks = section.task_identity.as_ref().map(login_identity);
-        self.consul.insert(name.to_owned(), ConsulPart { cluster: Arc::new(registering), tasks, services });
+        self.consul.insert(name.to_owned(), ConsulPart { cluster: Arc::new(cluster), tasks, services });
         self.real_consul.insert(name.to_owned(), plain);
         Ok(())
     }
@@ -99,6 +106,11 @@ impl Integrations {
         self.vault.insert(name.to_owned(), part);
         self.real_vault.insert(name.to_owned(), cluster);
         Ok(())
+    }
+
+    /// All Consuls, to read from.
+    pub(crate) fn clusters(&self) -> BTreeMap<String, Arc<dyn ConsulCluster>> {
+        self.consul.iter().map(|(name, part)| (name.clone(), Arc::clone(&part.cluster))).collect()
     }
 
     /// What the node says of its neighbours: jobs that use them go to nodes that have them.

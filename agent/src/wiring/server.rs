@@ -21,10 +21,20 @@ pub(crate) fn config(config: &Config, data_dir: &Path, threads: usize) -> Server
         node_name: config.name.clone(),
         data_dir: section.data_dir.clone().unwrap_or_else(|| data_dir.join("server")),
         rpc_address: config.rpc_address(),
+        rpc_connections_per_address: config.limits.rpc_max_conns_per_client,
         // A port that the system chooses is known only later.
         rpc_advertise: config.advertise.rpc.clone().filter(|address| !address.ends_with(":0")),
         bootstrap_expect: section.bootstrap_expect,
         join: section.join.addresses.iter().map(|address| with_port(address)).collect(),
+        retry_interval: section.join.retry_interval,
+        retry_max: section.join.retry_max,
+        rejoin_after_leave: section.rejoin_after_leave,
+        non_voting: section.non_voting_server,
+        raft_multiplier: section.raft_multiplier,
+        snapshot_entries: section.raft_snapshot_threshold,
+        trailing_entries: section.raft_trailing_logs,
+        snapshots: section.snapshots.clone(),
+        autopilot: config.autopilot.clone(),
         heartbeat: HeartbeatConfig {
             min_ttl: section.min_heartbeat_ttl,
             max_per_second: whole(section.max_heartbeats_per_second),
@@ -68,7 +78,7 @@ fn scheduler(defaults: &SchedulerDefaults) -> SchedulerConfig {
 }
 
 /// `HOST` or `HOST:PORT` of another server, as people write them in `retry_join`.
-fn with_port(address: &str) -> String {
+pub(crate) fn with_port(address: &str) -> String {
     match address.rsplit_once(':') {
         Some((host, port)) if port.parse::<u16>().is_ok() && (!host.contains(':') || host.starts_with('[')) => address.to_owned(),
         _ => crate::config::join(address.trim_start_matches('[').trim_end_matches(']'), DEFAULT_PORT),

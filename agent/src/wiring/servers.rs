@@ -17,12 +17,14 @@ use drover_model::{
             NodeReport, NodeReportReply, NodeWelcome, ServiceInstances, ServiceName, ServiceNames, ServicesRemove, ServicesUpsert,
             SignIdentities, SignedIdentities, WorkloadSecretGet, WorkloadSecretList,
         },
+        variable::{VariableGet, VariableList},
     },
     service::ServiceRegistration,
+    variable::{Variable, VariableMetadata},
 };
 use drover_runtime::rpc::{Caller, Dispatch, Handle, Header, ItemStream};
 use drover_server::Server;
-use futures::FutureExt;
+use futures::{FutureExt, future::BoxFuture};
 
 /// The longest that a call may take: a blocking read's wait, and some time beyond it. Whoever calls sets a shorter limit.
 const CALL_TIMEOUT: Duration = Duration::from_secs(330);
@@ -124,6 +126,14 @@ impl ServerCalls for LocalServers {
         self.call(request)
     }
 
+    fn variable_get(&self, request: VariableGet) -> Reply<'_, Read<Option<Variable>>> {
+        self.call(request)
+    }
+
+    fn variable_list(&self, request: VariableList) -> Reply<'_, Read<Vec<VariableMetadata>>> {
+        self.call(request)
+    }
+
     fn certificate_issue(&self, request: CertificateIssue) -> Reply<'_, IssuedCertificate> {
         self.call(request)
     }
@@ -181,6 +191,10 @@ impl Servers for DistantServers {
         self.servers.serve(client);
     }
 
+    fn give_up(&self) -> BoxFuture<'_, ()> {
+        self.servers.give_up()
+    }
+
     fn learn(&self, addresses: &[String]) {
         self.servers.learn(addresses);
     }
@@ -208,6 +222,14 @@ impl ServerCalls for DistantServers {
     }
 
     fn secret_list(&self, request: WorkloadSecretList) -> Reply<'_, Read<Vec<String>>> {
+        self.call(request)
+    }
+
+    fn variable_get(&self, request: VariableGet) -> Reply<'_, Read<Option<Variable>>> {
+        self.call(request)
+    }
+
+    fn variable_list(&self, request: VariableList) -> Reply<'_, Read<Vec<VariableMetadata>>> {
         self.call(request)
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
@@ -14,7 +15,9 @@ use tokio::{
     net::TcpStream,
 };
 
+mod divisions;
 mod embedded;
+mod exec;
 mod jobs;
 mod malformed;
 mod shapes;

@@ -54,6 +54,8 @@ pub(crate) enum AllocCommand {
     },
     /// Ends it although the servers want it to run: the node is going away.
     Stop,
+    /// The same, at once.
+    Kill,
 }
 
 /// How a runner begins.
@@ -255,7 +257,7 @@ impl Runner {
                 Cause::MainDead => events::main_dead(now),
                 Cause::SiblingFailed(sibling) => events::sibling_failed(now, sibling),
             };
-            self.kill(&name, Kill { event: Some(event), without_delay: false });
+            self.kill(&name, Kill { event: Some(event), ..Kill::default() });
         }
     }
 
@@ -318,7 +320,8 @@ impl Runner {
     }
 }
 
-async fn sleep_until(deadline: Option<Instant>) {
+/// Never, without a deadline.
+pub(crate) async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,

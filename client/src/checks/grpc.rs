@@ -89,16 +89,25 @@ fn outcome(question: &Question<'_>, serving: Option<bool>) -> Outcome {
     }
 }
 
-/// One message that names the service, if there is a name. Names longer than a byte can say are cut: no service has one.
+/// One message that names the service, if there is a name.
 fn request_body(service: &str) -> Vec<u8> {
-    let name = &service.as_bytes()[..service.len().min(127)];
-    let mut message = Vec::with_capacity(name.len() + 2);
-    if !name.is_empty() {
-        message.extend([SERVICE_FIELD, u8::try_from(name.len()).unwrap_or(127)]);
-        message.extend_from_slice(name);
+    let mut message = Vec::with_capacity(service.len() + 6);
+    if !service.is_empty() {
+        message.push(SERVICE_FIELD);
+        write_length(service.len(), &mut message);
+        message.extend_from_slice(service.as_bytes());
     }
-    let length = u32::try_from(message.len()).unwrap_or_default().to_be_bytes();
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
     [&[0], length.as_slice(), &message].concat()
+}
+
+/// Seven bits in each byte, the lowest first; the highest bit says that more follow.
+fn write_length(mut length: usize, out: &mut Vec<u8>) {
+    while length >= 0x80 {
+        out.push((length & 0x7f) as u8 | 0x80);
+        length >>= 7;
+    }
+    out.push(length as u8);
 }
 
 /// Whether an answer says SERVING; none: it is no answer. Proto3 leaves a status of zero (unknown) out.
@@ -121,6 +130,8 @@ mod tests {
     fn messages_are_written_and_read_as_the_protocol_has_them() {
         assert_eq!(request_body(""), [0, 0, 0, 0, 0]);
         assert_eq!(request_body("ab"), [0, 0, 0, 0, 4, 0x0a, 2, b'a', b'b']);
+        let long = request_body(&"x".repeat(300));
+        assert_eq!((&long[..8], long.len()), ([0, 0, 0, 1, 47, 0x0a, 0xac, 2].as_slice(), 308));
         let cases: [(&[u8], Option<bool>); 7] = [
             (&[0, 0, 0, 0, 2, 8, 1], Some(true)),
             (&[0, 0, 0, 0, 2, 8, 2], Some(false)),

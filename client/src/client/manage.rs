@@ -1,6 +1,9 @@
 //! Bringing what runs here in line with what the servers want to run here.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+};
 
 use drover_model::allocation::{Allocation, AllocationReport, ClientStatus, DesiredStatus, client_description};
 
@@ -44,7 +47,7 @@ impl Handle {
             return;
         }
         drop(held);
-        if allocation.is_client_terminal() {
+        if allocation.is_client_terminal() || self.inner.is_leaving.load(Ordering::Relaxed) {
             return;
         }
         if allocation.is_server_terminal() {

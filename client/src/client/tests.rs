@@ -27,8 +27,10 @@ use crate::{
     templates::{Sources, TaskContext},
 };
 
+mod contact;
 mod lifecycle;
 mod restart;
 mod support;
+mod templates;
 
 use support::*;

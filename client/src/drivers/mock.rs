@@ -72,10 +72,7 @@ impl MockDriver {
         }
         write_lines(task, "stdout", &config);
         write_lines(task, "stderr", &config);
-        let run_for = config.0.get("run_for").map(|_| config.duration("run_for"));
-        let signal = config.number("exit_signal");
-        let code = if signal > 0 { 128 + signal } else { config.number("exit_code") };
-        let exit = Exit { code, signal, oom_killed: false, message: config.text("exit_err_msg") };
+        let (run_for, exit) = (config.run_for(), config.exit());
         let exec = config.0.get("exec_command").and_then(Value::as_object).map(Settings);
         let begun = Task {
             ends: run_for.map(|duration| Instant::now() + duration),
@@ -206,9 +203,22 @@ fn write_lines(task: &TaskConfig, stream: &str, config: &Settings<'_>) {
     }
 }
 
-struct Settings<'a>(&'a serde_json::Map<String, Value>);
+/// What a task's `config` says.
+pub(crate) struct Settings<'a>(pub(crate) &'a serde_json::Map<String, Value>);
 
 impl Settings<'_> {
+    /// How long the task runs; none: until it is stopped.
+    pub(crate) fn run_for(&self) -> Option<Duration> {
+        self.0.get("run_for").map(|_| self.duration("run_for"))
+    }
+
+    /// How it ends by itself.
+    pub(crate) fn exit(&self) -> Exit {
+        let signal = self.number("exit_signal");
+        let code = if signal > 0 { 128 + signal } else { self.number("exit_code") };
+        Exit { code, signal, oom_killed: false, message: self.text("exit_err_msg") }
+    }
+
     fn text(&self, key: &str) -> String {
         self.0.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
     }

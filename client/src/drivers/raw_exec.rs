@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use self::{config::Config, launch::Launch, shim::Shim};
+use self::{config::Config, launch::Launch, shim::Shim, starting::Starting};
 use super::{Boxed, Driver, DriverError, DriverFingerprint, ExecOutput, ExecSession, Exit, TaskConfig, TaskHandle, Usage};
 use crate::{
     isolation::{PidFd, process},
@@ -39,6 +39,7 @@ mod exec;
 mod launch;
 mod orphans;
 mod shim;
+mod starting;
 
 /// Starts under way at once: more would only make each of them slower.
 const STARTS_AT_ONCE: usize = 16;
@@ -101,9 +102,8 @@ impl RawExec {
         let status = format!("{}-{}-{number}", task.alloc_id, std::process::id());
         let launch = Launch::prepare(task, &config, &self.folder, &self.shim, status.clone())?;
         let permit = self.starts.acquire().await.map_err(|_| DriverError::permanent("the driver is shutting down"))?;
-        let started = tokio::task::spawn_blocking(move || launch.run()).await;
+        let (supervisor, task) = Starting(Some(tokio::task::spawn_blocking(move || launch.run()))).await?;
         drop(permit);
-        let (supervisor, task) = started.map_err(|error| DriverError::recoverable(format!("the task could not be started: {error}")))??;
         let lost = |error: io::Error| DriverError::recoverable(format!("the supervisor of the task cannot be watched: {error}"));
         let fd = PidFd::open(supervisor).map_err(lost)?;
         let started = process::stat(supervisor).map_err(lost)?.started;

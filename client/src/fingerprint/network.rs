@@ -102,7 +102,7 @@ fn device(config: &ClientConfig) -> String {
 }
 
 /// The interface of the route to everywhere that costs least.
-fn default_route(routes: &str) -> Option<String> {
+pub(crate) fn default_route(routes: &str) -> Option<String> {
     let rows = routes.lines().skip(1).filter_map(|line| {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
         let everywhere = fields.get(1) == Some(&"00000000") && fields.get(7) == Some(&"00000000");

@@ -17,7 +17,7 @@ use drover_runtime::{
     Runtime,
     rpc::{Connection, Dispatch, Header, Hello, ItemStream, Router},
 };
-use futures::FutureExt;
+use futures::{FutureExt, future::BoxFuture};
 
 use super::{Reply, Servers};
 use crate::limits;
@@ -78,8 +78,11 @@ impl RemoteServers {
     /// The connection in use, dialled when there is none.
     pub async fn connection(&self) -> Result<Connection, rpc::Error> {
         let mut held = self.connection.lock().await;
-        if let Some(open) = held.as_ref().filter(|connection| !connection.is_closed()) {
-            return Ok(open.clone());
+        match held.take() {
+            Some(open) if !open.is_closed() => return Ok(held.insert(open).clone()),
+            // Who has just hung up is the last to be tried.
+            Some(_) => self.lock().advance(),
+            None => {}
         }
         let addresses = self.lock().in_turn();
         let mut last = "no server is known: name one in `client { servers }` or `server_join`".to_owned();
@@ -118,7 +121,7 @@ impl RemoteServers {
 
     async fn call<M: Method>(&self, message: M) -> Result<M::Reply, rpc::Error> {
         let connection = self.connection().await?;
-        let reply = connection.call(&Header::default(), &message, limits::SERVER_CALL).await;
+        let reply = connection.call(&Header::default(), &message, limits::SERVER_REPLY).await;
         if let Err(error) = &reply {
             self.note(&connection, error).await;
         }
@@ -179,8 +182,82 @@ impl Servers for RemoteServers {
         let _ = self.client.set(DispatchBox(client));
     }
 
+    fn give_up(&self) -> BoxFuture<'_, ()> {
+        async {
+            // With one server only, another connection to it would not be answered any better.
+            if self.addresses().len() > 1 && self.connection.lock().await.take().is_some() {
+                self.lock().advance();
+            }
+        }
+        .boxed()
+    }
+
     fn learn(&self, addresses: &[String]) {
         let mut known = self.lock();
         known.learned = addresses.iter().take(MOST_ADDRESSES).cloned().collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drover_model::{ids::NodeId, node::NodeStatus, rpc::node::NodeAuth, secret::SecretText};
+    use drover_runtime::rpc::{Caller, Role, ServeLimits, serve};
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    /// A server that answers heartbeats with its number as the index, or never.
+    async fn server(number: u64, answers: bool) -> (String, CancellationToken) {
+        let runtime = Runtime::real();
+        let listener = runtime.network.listen("127.0.0.1:0").await.unwrap();
+        let address = listener.local_address().unwrap().to_string();
+        let router = Router::new().method(move |_: Caller, _: NodeHeartbeat| async move {
+            if !answers {
+                std::future::pending::<()>().await;
+            }
+            Ok(NodeWelcome { index: number, ..NodeWelcome::default() })
+        });
+        let (hello, stop) = (Hello::new(Role::Server, "global", "server"), CancellationToken::new());
+        tokio::spawn(serve(listener, hello, Arc::new(router), ServeLimits::default(), stop.clone()));
+        (address, stop)
+    }
+
+    fn heartbeat() -> NodeHeartbeat {
+        let auth = NodeAuth { id: NodeId::from_random([1; 16]), secret: SecretText::new("secret") };
+        NodeHeartbeat { auth, status: NodeStatus::Ready }
+    }
+
+    fn to(addresses: Vec<String>) -> RemoteServers {
+        let servers = RemoteServers::new(Runtime::real(), Hello::new(Role::Client, "global", "node"), addresses);
+        servers.lock().next = 0;
+        servers
+    }
+
+    async fn answer(servers: &RemoteServers) -> Option<u64> {
+        let call = tokio::time::timeout(Duration::from_millis(200), servers.heartbeat(heartbeat())).await;
+        call.ok().and_then(Result::ok).map(|welcome| welcome.index)
+    }
+
+    #[tokio::test]
+    async fn a_server_that_hangs_is_left_and_one_that_dies_too() {
+        let ((hung, _hung), (well, stop), (last, _last)) = (server(1, false).await, server(2, true).await, server(3, true).await);
+        let servers = to(vec![hung, well, last]);
+        assert_eq!(answer(&servers).await, None);
+        servers.give_up().await;
+        assert_eq!(answer(&servers).await, Some(2));
+        let connection = servers.connection().await.unwrap();
+        stop.cancel();
+        connection.closed().await;
+        assert_eq!(answer(&servers).await, Some(3), "the next call goes elsewhere at once");
+    }
+
+    #[tokio::test]
+    async fn the_only_server_is_not_left() {
+        let (only, _stop) = server(1, true).await;
+        let servers = to(vec![only]);
+        let before = servers.connection().await.unwrap();
+        servers.give_up().await;
+        assert!(!before.is_closed());
+        assert_eq!(answer(&servers).await, Some(1));
     }
 }

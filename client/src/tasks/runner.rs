@@ -251,6 +251,13 @@ async fn killed(kill: &mut watch::Receiver<Option<Kill>>) -> Kill {
     }
 }
 
+/// Resolves once the task shall end without any patience.
+async fn killed_at_once(kill: &mut watch::Receiver<Option<Kill>>) {
+    if kill.wait_for(|kill| kill.as_ref().is_some_and(|kill| kill.at_once)).await.is_err() {
+        std::future::pending().await
+    }
+}
+
 /// Answers whatever is asked while the task is being made ready, for as long as it is polled.
 async fn refuse_meanwhile(controls: &mut mpsc::Receiver<Control>) {
     while let Some(control) = controls.recv().await {

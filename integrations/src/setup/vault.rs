@@ -102,8 +102,7 @@ impl VaultSetup {
         let own = [
             rule(format!("{mount}/data/{namespace}/{job}/*"), "\"read\""),
             rule(format!("{mount}/data/{namespace}/{job}"), "\"read\""),
-            rule(format!("{mount}/metadata/{namespace}/*"), "\"list\""),
-            rule(format!("{mount}/metadata/*"), "\"list\""),
+            rule(format!("{mount}/metadata/{namespace}/{job}/*"), "\"list\""),
         ];
         let issued = self.issue_paths.iter().map(|path| rule(path.clone(), "\"create\", \"update\""));
         own.into_iter().chain(issued).collect::<Vec<_>>().join("\n")

@@ -29,14 +29,39 @@ impl AllocationBatch {
         self.rows.len()
     }
 
-    /// The allocations, each with its job. A row that names no job of the batch keeps the placeholder.
+    /// The allocations, each with its job. A row that names no job of the batch keeps the placeholder. Neighbours that are alike in something share it, as they did
+    /// before they were written down: of the allocations of one group little is each one's own.
     pub fn into_allocations(self) -> Vec<Allocation> {
         let Self { jobs, rows } = self;
-        let with_job = |row: Row| {
-            let job = usize::try_from(row.job).ok().and_then(|index| jobs.get(index)).cloned();
-            Allocation { job: job.unwrap_or(row.allocation.job), ..row.allocation }
-        };
-        rows.into_iter().map(with_job).collect()
+        let mut allocations: Vec<Allocation> = Vec::with_capacity(rows.len());
+        for Row { job, mut allocation } in rows {
+            if let Some(job) = usize::try_from(job).ok().and_then(|index| jobs.get(index)) {
+                allocation.job = Arc::clone(job);
+            }
+            if let Some(before) = allocations.last() {
+                allocation.share_with(before);
+            }
+            allocations.push(allocation);
+        }
+        allocations
+    }
+}
+
+impl Allocation {
+    fn share_with(&mut self, other: &Self) {
+        share(&mut self.namespace, &other.namespace);
+        share(&mut self.job_id, &other.job_id);
+        share(&mut self.task_group, &other.task_group);
+        share(&mut self.desired_description, &other.desired_description);
+        share(&mut self.client_description, &other.client_description);
+        share(&mut self.resources, &other.resources);
+        share(&mut self.metrics, &other.metrics);
+    }
+}
+
+fn share<T: PartialEq + ?Sized>(own: &mut Arc<T>, other: &Arc<T>) {
+    if !Arc::ptr_eq(own, other) && **own == **other {
+        *own = Arc::clone(other);
     }
 }
 

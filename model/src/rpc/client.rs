@@ -55,6 +55,31 @@ method!(AllocChecks, "client.alloc.checks", BTreeMap<String, serde_json::Value>)
 pub struct HostStats {}
 method!(HostStats, "client.stats", serde_json::Value);
 
+/// Reads what the node says of itself to constraints.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct NodeMetaGet {}
+method!(NodeMetaGet, "client.meta.get", NodeMeta);
+
+/// Sets labels of the node while it runs, or takes them away (none). They outlive the agent, not the node.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NodeMetaApply {
+    pub meta: BTreeMap<String, Option<String>>,
+}
+method!(NodeMetaApply, "client.meta.apply", NodeMeta);
+
+/// The labels of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct NodeMeta {
+    /// What counts: those of the configuration, changed by those that were set.
+    pub meta: BTreeMap<String, String>,
+    /// What was set while the node ran; none stands for a label of the configuration that was taken away.
+    pub dynamic: BTreeMap<String, Option<String>>,
+    /// What the configuration says.
+    #[serde(rename = "Static")]
+    pub configured: BTreeMap<String, String>,
+}
+
 /// Runs a command in the surroundings of a task. The caller names the session, so that it can send input to it ([`AllocExecInput`]).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AllocExec {

@@ -54,6 +54,10 @@ method!(NodeHeartbeat, "node.heartbeat", NodeWelcome);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NodeAllocations {
     pub auth: NodeAuth,
+    /// What the node has seen already: a server whose state is older must not answer, lest what is new be taken for forgotten. Only the leader may, who
+    /// knows best however old its state is.
+    #[serde(default)]
+    pub min_index: u64,
 }
 stream_method!(NodeAllocations, "node.allocations", NodeAllocationsItem);
 

@@ -97,6 +97,45 @@ pub struct RaftServer {
     pub raft_protocol: String,
 }
 
+/// A server, by its id or its RPC address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhichServer {
+    Id(String),
+    Address(String),
+}
+
+/// Takes a server out of consensus.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RaftPeerRemove {
+    pub server: WhichServer,
+}
+method!(RaftPeerRemove, "operator.raft.remove", ());
+
+/// Lets another server lead. Without a name, one that has all entries.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LeadershipTransfer {
+    pub server: Option<WhichServer>,
+}
+method!(LeadershipTransfer, "operator.raft.transfer", LeadershipTransferred);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LeadershipTransferred {
+    pub from: RaftPeer,
+    pub to: RaftPeer,
+    pub noop: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RaftPeer {
+    #[serde(rename = "ID")]
+    pub id: String,
+    #[serde(rename = "Address")]
+    pub address: String,
+}
+
 /// Forgets everything that has ended, at once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SystemGc {}

@@ -39,3 +39,27 @@ pub struct Member {
     pub delegate_max: u8,
     pub delegate_cur: u8,
 }
+
+/// Lets the server that is asked join the cluster of the servers at these addresses.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ServerJoin {
+    pub addresses: Vec<String>,
+}
+method!(ServerJoin, "server.join_cluster", ServerJoined);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServerJoined {
+    /// How many of the addresses were servers of the cluster that it is in now.
+    pub num_joined: u32,
+    /// Why the others were not; empty when all were.
+    pub error: String,
+}
+
+/// Takes a server that is gone for good out of the list of members and out of consensus.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ServerForceLeave {
+    /// Its name, with or without the region.
+    pub node: String,
+}
+method!(ServerForceLeave, "server.force_leave", ());

@@ -1,8 +1,6 @@
 //! From a job as submitted to the job that servers keep.
 
-use serde_json::Value;
-
-use super::{validate::validate, *};
+use super::{settle::settle, validate::validate, *};
 use crate::{
     job::{self, Job, WorkloadIdentity},
     json::List,
@@ -23,7 +21,7 @@ pub fn admit(mut spec: JobSpec) -> Result<(Job, Vec<String>), ValidationErrors> 
     }
     prepare(&mut spec);
     let mut job =
-        typed(&spec).map_err(|error| ValidationErrors { errors: vec![format!("Job has a value that is out of range: {error}")] })?;
+        settle(spec).map_err(|misfit| ValidationErrors { errors: vec![format!("Job has a value that is out of range: {misfit}")] })?;
     complete(&mut job);
     implied::constraints(&mut job);
     Ok((job, findings.warnings))
@@ -39,25 +37,8 @@ pub fn warnings_text(warnings: &[String]) -> String {
     format!("{count} warning{}:\n\n{}", if count == 1 { "" } else { "s" }, items.join("\n"))
 }
 
-/// What is settled before the types change: what only servers decide, names of services and checks, ports' networks.
+/// What is decided before the types change: names of services and checks, ports' networks.
 fn prepare(spec: &mut JobSpec) {
-    *spec = JobSpec {
-        parent_id: None,
-        dispatched: false,
-        dispatch_idempotency_token: None,
-        payload: None,
-        nomad_token_id: None,
-        status: None,
-        status_description: None,
-        stable: None,
-        version: None,
-        version_tag: None,
-        submit_time: None,
-        create_index: None,
-        modify_index: None,
-        job_modify_index: None,
-        ..std::mem::take(spec)
-    };
     let job_name = spec.name.clone().unwrap_or_default();
     for group in &mut spec.task_groups.0 {
         let group_name = group.name.clone().unwrap_or_default();
@@ -90,26 +71,6 @@ fn name_service(service: &mut Service, job: &str, group: &str, task: &str) {
     let names: Vec<String> = service.checks.iter().map(|check| validate::check_name(service, check)).collect();
     for (check, name) in service.checks.0.iter_mut().zip(names) {
         check.name = name;
-    }
-}
-
-/// Both forms have the same keys in JSON; an absent value becomes the default of its type.
-fn typed(spec: &JobSpec) -> Result<Job, serde_json::Error> {
-    let mut json = serde_json::to_value(spec)?;
-    drop_nulls(&mut json);
-    serde_json::from_value(json)
-}
-
-/// Removes keys without value, except in the parts that belong to drivers and autoscalers.
-fn drop_nulls(json: &mut Value) {
-    const OPAQUE: [&str; 2] = ["Config", "Policy"];
-    match json {
-        Value::Object(entries) => {
-            entries.retain(|_, value| !value.is_null());
-            entries.iter_mut().filter(|(key, _)| !OPAQUE.contains(&key.as_str())).for_each(|(_, value)| drop_nulls(value));
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

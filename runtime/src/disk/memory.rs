@@ -116,6 +116,11 @@ impl MemoryDisk {
         tree.files = tree.durable.clone();
     }
 
+    /// Takes everything away, as when a disk is replaced.
+    pub fn wipe(&self) {
+        *lock(&self.shared.tree) = Tree::default();
+    }
+
     /// Makes every write and sync fail from now on (or work again).
     pub fn set_broken(&self, broken: bool) {
         self.shared.broken.store(broken, Ordering::SeqCst);

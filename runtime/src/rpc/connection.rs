@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Dispatch, Header, Hello, ItemStream, Limits, Peer, RawStream, decode, drive, encode,
+    Dispatch, Header, Hello, ItemStream, Limits, Peer, RawStream, drive, encode,
     frame::{Encoded, Frame, Head},
     stream::{Event, cost},
 };
@@ -121,7 +121,7 @@ impl Connection {
 
     /// Calls a method of the other end and waits for its reply. Dropping the future tells the other end to stop.
     pub async fn call<M: Method>(&self, header: &Header, message: &M, timeout: Duration) -> Result<M::Reply, Error> {
-        decode(&self.call_raw(M::NAME, header, encode(message)?, timeout).await?)
+        M::decode_reply(&self.call_raw(M::NAME, header, message.encode()?, timeout).await?)
     }
 
     /// The same with bytes, to pass on a call that another process has made.
@@ -164,6 +164,11 @@ impl Connection {
     pub async fn closed(&self) -> String {
         self.inner().closed.cancelled().await;
         self.inner().reason().to_owned()
+    }
+
+    /// Whether it is the very same connection.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.handle, &other.handle)
     }
 
     pub fn is_closed(&self) -> bool {

@@ -18,15 +18,18 @@ use tokio::{
 };
 
 use super::{
-    Dispatch, Hello, Limits, Peer,
+    Dispatch, Hello, Limits, Peer, Role,
     connection::{Handle, Inner, Outgoing, hello_frame},
     decode,
     frame::{self, Encoded, Frame},
     serving::Serving,
 };
-use crate::network::Stream;
+use crate::{network::Stream, tls};
 
+/// Between servers, where much goes at a time.
 const BUFFER_BYTES: usize = 64 << 10;
+/// For clients, of which there may be many thousands. What is larger goes around the buffer.
+const CLIENT_BUFFER_BYTES: usize = 8 << 10;
 /// So much is written at a time: each such piece must get through in time, however large the frame.
 const WRITE_STEP_BYTES: usize = 256 << 10;
 /// After so many keepalive intervals without a sign of life the other end is given up.
@@ -54,6 +57,10 @@ pub(super) async fn exchange_hello(stream: &mut Box<dyn Stream>, address: &str, 
             theirs.name, theirs.version
         )));
     }
+    if stream.is_sealed() {
+        let certificate = stream.certificate().ok_or_else(|| refused("it has shown no certificate".into()))?;
+        tls::check_role(certificate, theirs.role, &theirs.region).map_err(refused)?;
+    }
     Ok(Peer { address: address.to_owned(), role: theirs.role, region: theirs.region, name: theirs.name })
 }
 
@@ -67,7 +74,9 @@ pub(super) async fn run(
     control: mpsc::Receiver<Frame>,
 ) {
     let (reader, writer) = tokio::io::split(stream);
-    let mut writer = Writer { stream: BufWriter::with_capacity(BUFFER_BYTES, writer), stall: inner.limits().keepalive * SILENT_INTERVALS };
+    let buffer = if inner.peer.role == Role::Server { BUFFER_BYTES } else { CLIENT_BUFFER_BYTES };
+    let reader = BufReader::with_capacity(buffer, reader);
+    let mut writer = Writer { stream: BufWriter::with_capacity(buffer, writer), stall: inner.limits().keepalive * SILENT_INTERVALS };
     let serving = Arc::new(Serving::new(Arc::clone(&inner), handle, dispatch));
     let heard = AtomicBool::new(true);
     let result = tokio::select! {
@@ -85,8 +94,12 @@ pub(super) async fn run(
     inner.set_closed();
 }
 
-async fn read_frames(reader: impl AsyncRead + Unpin, inner: &Inner, serving: &Arc<Serving>, heard: &AtomicBool) -> io::Result<()> {
-    let mut reader = BufReader::with_capacity(BUFFER_BYTES, reader);
+async fn read_frames(
+    mut reader: BufReader<impl AsyncRead + Unpin>,
+    inner: &Inner,
+    serving: &Arc<Serving>,
+    heard: &AtomicBool,
+) -> io::Result<()> {
     while let Some(frame) = frame::read(&mut reader, inner.limits()).await? {
         heard.store(true, Ordering::Relaxed);
         match frame {

@@ -1,6 +1,12 @@
 //! Accepting connections.
 
-use std::{collections::BTreeMap, io, net::{IpAddr, SocketAddr}, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -15,13 +21,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServeLimits {
     pub connections: usize,
+    /// 0: as many as there are in all.
     pub connections_per_address: usize,
     pub connection: Limits,
 }
 
 impl Default for ServeLimits {
     fn default() -> Self {
-        Self { connections: 16_384, connections_per_address: 100, connection: Limits::default() }
+        Self { connections: 65_536, connections_per_address: 100, connection: Limits::default() }
     }
 }
 
@@ -46,7 +53,8 @@ pub async fn serve(
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     let count = per_address.get(&peer.ip()).copied().unwrap_or(0);
-                    if connections.len() >= limits.connections || count >= limits.connections_per_address {
+                    let most = limits.connections_per_address;
+                    if connections.len() >= limits.connections || (most > 0 && count >= most) {
                         tracing::warn!(%peer, "refused a connection: there are too many");
                         continue;
                     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use drover_model::rpc::{Error, Method, StreamMethod};
 use futures::future::BoxFuture;
 
-use super::{Caller, ItemSink, RawSink, decode, encode};
+use super::{Caller, ItemSink, RawSink, decode};
 
 /// Answers calls by their method's name. A handler's future is dropped when its caller goes away: what must not be left half done, it spawns.
 pub trait Dispatch: Send + Sync + 'static {
@@ -52,8 +52,8 @@ impl Router {
         let call: CallHandler = Box::new(move |caller, body| {
             let handler = Arc::clone(&handler);
             Box::pin(async move {
-                let reply = handler(caller, decode(&body)?).await?;
-                encode(&reply)
+                let reply = handler(caller, M::decode(&body)?).await?;
+                M::encode_reply(&reply)
             })
         });
         let before = self.calls.insert(M::NAME, call);

@@ -21,6 +21,8 @@ impl Network for TurmoilNetwork {
     }
 }
 
+impl Stream for TcpStream {}
+
 struct SimListener(TcpListener);
 
 impl fmt::Debug for SimListener {

@@ -70,12 +70,14 @@ impl<'a> Check<'a> {
         let (Some(left), Some(right)) = (left, right) else { return false };
         match &self.ready {
             Some(ready) => ready.matches(&left),
-            None => match prepare(self.operand, &right) {
-                Some(ready) => ready.matches(&left),
-                None => compare(self.operand, &left, &right),
-            },
+            None => compare_texts(self.operand, &left, &right),
         }
     }
+}
+
+/// Two texts that are at hand.
+pub(crate) fn compare_texts(operand: Operand, left: &str, right: &str) -> bool {
+    prepare(operand, right).map_or_else(|| compare(operand, left, right), |ready| ready.matches(left))
 }
 
 fn prepare(operand: Operand, right: &str) -> Option<Ready> {

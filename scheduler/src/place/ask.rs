@@ -8,7 +8,7 @@ use drover_model::{
     resources::{AllocatedCpu, AllocatedMemory, AllocatedResources, AllocatedTask, Amounts},
 };
 
-use super::{devices, network};
+use super::{cores, devices, network};
 use crate::fit::{Misfit, Usage};
 
 #[derive(Debug)]
@@ -82,13 +82,25 @@ impl<'a> Ask<'a> {
 
     /// What no node of this kind can give, whatever runs there.
     pub(crate) fn refused_by(&self, node: &Node) -> Option<String> {
-        network::refused(node, &self.networks).or_else(|| devices::refused(node, &self.devices))
+        let refused = network::refused(node, &self.networks).or_else(|| devices::refused(node, &self.devices));
+        refused.or_else(|| cores::refused(node, self.group))
+    }
+
+    pub(crate) fn has_device_affinities(&self) -> bool {
+        self.devices.iter().any(|device| !device.affinities.is_empty())
+    }
+
+    /// How much the group likes a node's devices, from -1 to 1.
+    pub(crate) fn device_liking(&self, node: &Node) -> f64 {
+        devices::liking(node, &self.devices)
     }
 
     /// Which exclusive thing is taken already. Dynamic ports and devices are looked at when they are chosen.
     pub(crate) fn taken(&self, node: &Node, usage: &Usage) -> Option<Misfit> {
-        if self.cores > 0 && free_cores(node, usage).count() < self.cores as usize {
-            return Some(Misfit::Cores);
+        if self.cores > 0
+            && let Some(misfit) = cores::taken(node, usage, self.group)
+        {
+            return Some(misfit);
         }
         if self.static_ports { network::collision(node, usage, &self.networks) } else { None }
     }
@@ -111,14 +123,14 @@ impl<'a> Ask<'a> {
             resources.shared.networks.push(given);
             resources.shared.ports.extend(bound);
         }
-        let mut cores = free_cores(node, usage);
+        let mut cores = cores::Chooser::new(node, usage);
         let mut chosen = devices::Chooser::new(node, usage);
         for task in self.group.tasks.iter() {
             let Some(given) = resources.tasks.get_mut(task.name.as_str()) else { continue };
             for network in task.resources.networks.iter() {
                 given.networks.push(ports.give(network)?.0);
             }
-            given.cpu.reserved_cores = cores.by_ref().take(task.resources.cores as usize).collect();
+            given.cpu.reserved_cores = cores.give(&task.resources)?.into();
             for device in task.resources.devices.iter() {
                 given.devices.push(chosen.give(device)?);
             }
@@ -130,9 +142,4 @@ impl<'a> Ask<'a> {
 fn core_mhz(node: &Node) -> u64 {
     let cpu = &node.resources.cpu;
     cpu.cpu_mhz / u64::from(cpu.total_cores.max(1))
-}
-
-fn free_cores<'a>(node: &'a Node, usage: &'a Usage) -> impl Iterator<Item = u16> + 'a {
-    let kept = &node.reserved.cpu.reserved_cores;
-    node.resources.cpu.reservable_cores.iter().copied().filter(|core| !kept.contains(core) && usage.cores.binary_search(core).is_err())
 }

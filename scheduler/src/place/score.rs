@@ -15,16 +15,26 @@ pub(crate) struct Parts {
     /// Zero or -1: an earlier attempt failed there.
     pub(crate) penalty: f64,
     pub(crate) affinity: f64,
+    /// Only where the group likes some devices better than others.
+    pub(crate) devices: Option<f64>,
     /// Only where the job spreads.
     pub(crate) spread: Option<f64>,
+    /// There was no other node to compare with: the fit is all there is to say.
+    pub(crate) alone: bool,
 }
 
 impl Parts {
     /// The sum of what does not depend on the spread, and how many parts that is.
     pub(crate) fn base(&self) -> (f64, u8) {
         let others = [self.anti_affinity, self.penalty, self.affinity];
-        let having_a_say = others.iter().filter(|part| **part != 0.0).count();
-        (self.fit + others.iter().sum::<f64>(), 1 + u8::try_from(having_a_say).unwrap_or(u8::MAX))
+        let having_a_say = others.iter().filter(|part| **part != 0.0).count() + usize::from(self.devices.is_some());
+        let sum = self.fit + others.iter().sum::<f64>() + self.devices.unwrap_or_default();
+        (sum, 1 + u8::try_from(having_a_say).unwrap_or(u8::MAX))
+    }
+
+    /// The same for one that had to be here.
+    pub(crate) fn alone(&self) -> Self {
+        Self { fit: self.fit, alone: true, ..Self::default() }
     }
 
     pub(crate) fn norm(&self) -> f64 {
@@ -40,8 +50,10 @@ impl Parts {
             ("node-reschedule-penalty", Some(self.penalty)),
             ("node-affinity", Some(self.affinity)),
             ("allocation-spread", self.spread),
+            ("devices", self.devices),
         ];
-        all.into_iter().filter_map(|(name, part)| Some((name.to_owned(), part?))).collect()
+        let shown = if self.alone { 1 } else { all.len() };
+        all.into_iter().take(shown).filter_map(|(name, part)| Some((name.to_owned(), part?))).collect()
     }
 }
 
@@ -50,15 +62,6 @@ pub(crate) fn mean(sum: f64, count: u8, spread: Option<f64>) -> f64 {
         Some(spread) => (sum + spread) / (f64::from(count) + 1.0),
         None => sum / f64::from(count),
     }
-}
-
-/// Differences below this are chance: parallel schedulers shall not all follow a megahertz.
-const NEAR: f64 = 1e-3;
-
-/// A score as a whole number in which near-ties are ties.
-#[expect(clippy::cast_possible_truncation, reason = "scores are between -1 and 1, and the cast saturates")]
-pub(crate) fn quantized(norm: f64) -> i32 {
-    (norm / NEAR).round() as i32
 }
 
 /// Best fit as published for Google's clusters ("BestFit v3"): 10 to the power of the free share, for processor and memory. Full nodes get 1

@@ -4,7 +4,7 @@
 //! values of the spread attributes. So nodes lie in heaps by these values (and by how many parts their score is the mean of), in an order that
 //! placements elsewhere do not change, and the next best is the best of the heaps' tops.
 
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap};
 
 use drover_model::{
     ids::{Name, NodeId},
@@ -15,23 +15,31 @@ use drover_model::{
 use super::{
     ask::Ask,
     fleet::{Fleet, Row},
-    liking::Affinities,
     property::Property,
-    score::{Parts, fit, mean, quantized},
+    score::{Parts, fit, mean},
     spread::Spreads,
+    ties::Ties,
 };
 use crate::{
     Algorithm, Snapshot,
     feasible::{Requirements, reason},
     fit::Misfit,
-    inputs::mix,
 };
 
+mod build;
+
 /// How many allocations of each group of the job will be on each node, as the plan stands.
-pub(crate) type Live = BTreeMap<Name, BTreeMap<NodeId, u32>>;
+pub(crate) type Live = BTreeMap<Name, BTreeMap<NodeId, Count>>;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) all: u32,
+    /// Those of them that the newest version will replace.
+    pub(crate) passing: u32,
+}
 
 /// A score is the mean of at most so many parts beside the spread.
-const MOST_PARTS: usize = 4;
+const MOST_PARTS: usize = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
@@ -56,9 +64,13 @@ pub(crate) struct Search<'a> {
     pub(crate) ask: &'a Ask<'a>,
     pub(crate) requirements: &'a Requirements<'a>,
     algorithm: Algorithm,
-    seed: u64,
+    ties: Ties,
+    /// Whether the newest version is placed: then what it will replace is as good as gone.
+    newest: bool,
     feasible: Vec<bool>,
     affinity: Vec<f64>,
+    /// How much each node's devices are liked; empty where the group has no opinion.
+    devices: Vec<f64>,
     combination: Vec<u32>,
     /// The values of each combination in each dimension of the spread.
     combinations: Vec<Vec<u32>>,
@@ -66,6 +78,8 @@ pub(crate) struct Search<'a> {
     properties: Vec<Property<'a>>,
     of_group: Vec<u32>,
     of_job: Vec<u32>,
+    /// Those of the group that the next one would stand beside for long.
+    rivals: Vec<u32>,
     stamps: Vec<u32>,
     heaps: Vec<BinaryHeap<Entry>>,
     /// Rows whose ports or devices turned out to be used up.
@@ -80,109 +94,37 @@ impl<'a> Search<'a> {
         ask: &'a Ask<'a>,
         requirements: &'a Requirements<'a>,
     ) -> Self {
-        let Context { snapshot, fleet, live, algorithm, seed } = context;
+        let Context { snapshot, fleet, live, algorithm, ties, newest } = context;
         let rows = fleet.len();
         let mut search = Self {
             group,
             ask,
             requirements,
             algorithm,
-            seed,
+            ties,
+            newest,
             feasible: vec![false; rows],
             affinity: vec![0.0; rows],
+            devices: Vec::new(),
             combination: vec![0; rows],
             combinations: Vec::new(),
             spreads: Spreads::new(job, group),
             properties: requirements.distinct_properties.iter().map(|rule| Property::new(rule, rows)).collect(),
             of_group: vec![0; rows],
             of_job: vec![0; rows],
+            rivals: vec![0; rows],
             stamps: vec![0; rows],
             heaps: Vec::new(),
             exhausted: BTreeMap::new(),
         };
-        search.survey(fleet, &Affinities::new(job, group));
+        search.survey(fleet, job);
         search.count_live(snapshot, fleet, live);
         search.fill(fleet);
         search
     }
 
-    /// What does not change while the group is placed: feasibility, affinity, values of attributes.
-    fn survey(&mut self, fleet: &Fleet<'_>, affinities: &Affinities<'_>) {
-        let by_class: Vec<_> = fleet.classes().map(|node| self.requirements.refused_by_class(node).is_none()).collect();
-        let liked: Vec<_> = fleet.classes().map(|node| affinities.score(node)).collect();
-        let mut known: HashMap<Vec<u32>, u32> = HashMap::new();
-        let mut of_class: Vec<Option<u32>> = vec![None; by_class.len()];
-        let (unique_affinity, unique_spread) = (affinities.escape_class(), self.spreads.escape_class());
-        for row in 0..fleet.len() {
-            let (node, class) = (fleet.node(row), fleet.class_of(row));
-            self.feasible[row] = by_class[class] && self.refused_by_node(node).is_none();
-            self.affinity[row] = if unique_affinity { affinities.score(node) } else { liked[class] };
-            self.combination[row] = match of_class[class] {
-                Some(known) if !unique_spread => known,
-                _ => self.combine(node, &mut known),
-            };
-            of_class[class] = Some(self.combination[row]);
-            for property in &mut self.properties {
-                property.note(row, node);
-            }
-        }
-        self.heaps.resize_with(self.combinations.len().max(1) * MOST_PARTS, BinaryHeap::new);
-    }
-
-    fn combine(&mut self, node: &Node, known: &mut HashMap<Vec<u32>, u32>) -> u32 {
-        let values = self.spreads.values_of(node);
-        if let Some(known) = known.get(&values) {
-            return *known;
-        }
-        let next = u32::try_from(self.combinations.len()).unwrap_or(u32::MAX);
-        self.combinations.push(values.clone());
-        known.insert(values, next);
-        next
-    }
-
     pub(crate) fn refused_by_node(&self, node: &Node) -> Option<String> {
         self.requirements.refused_by_node(node).or_else(|| self.ask.refused_by(node))
-    }
-
-    fn count_live(&mut self, snapshot: &dyn Snapshot, fleet: &Fleet<'_>, live: &Live) {
-        for (group, nodes) in live {
-            let same_group = *group == self.group.name;
-            for (id, count) in nodes {
-                let row = fleet.row(*id);
-                if let Some(row) = row {
-                    self.of_job[row] += count;
-                    self.of_group[row] += if same_group { *count } else { 0 };
-                }
-                let wanted = self.properties.iter().any(|property| property.of_whole_job() || same_group);
-                if !wanted && (!same_group || self.spreads.is_empty()) {
-                    continue;
-                }
-                // Allocations on nodes that take no new work count as well.
-                if let Some(node) = row.map(|row| fleet.node(row)).or_else(|| snapshot.node(*id)) {
-                    self.count_on(node, same_group, *count);
-                }
-            }
-        }
-    }
-
-    fn count_on(&mut self, node: &Node, same_group: bool, count: u32) {
-        for property in self.properties.iter_mut().filter(|property| property.of_whole_job() || same_group) {
-            property.add(node, count);
-        }
-        if same_group {
-            let values = self.spreads.values_of(node);
-            (0..count).for_each(|_| self.spreads.add(&values));
-        }
-    }
-
-    fn fill(&mut self, fleet: &Fleet<'_>) {
-        let mut entries: Vec<Vec<Entry>> = self.heaps.iter().map(|_| Vec::new()).collect();
-        for row in 0..fleet.len() {
-            if let Some((heap, entry)) = self.entry(fleet, row) {
-                entries[heap].push(entry);
-            }
-        }
-        self.heaps = entries.into_iter().map(BinaryHeap::from).collect();
     }
 
     fn entry(&self, fleet: &Fleet<'_>, row: Row) -> Option<(usize, Entry)> {
@@ -190,17 +132,12 @@ impl<'a> Search<'a> {
         let (sum, count) = parts.base();
         let heap = self.combination[row] as usize * MOST_PARTS + (usize::from(count) - 1).min(MOST_PARTS - 1);
         let entry = Entry {
-            score: quantized(sum / f64::from(count)),
-            tie: self.tie(row),
+            score: self.ties.quantized(sum / f64::from(count)),
+            tie: self.ties.rank(row, fleet.node(row)),
             row: u32::try_from(row).unwrap_or(u32::MAX),
             stamp: self.stamps[row],
         };
         Some((heap, entry))
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "any 32 bits of it will do")]
-    fn tie(&self, row: Row) -> u32 {
-        mix(self.seed ^ (row as u64)) as u32
     }
 
     /// Whether one more could go there now, properties apart: those are looked at when a row comes up, since they change for many rows at once.
@@ -239,14 +176,16 @@ impl<'a> Search<'a> {
 
     pub(crate) fn parts(&self, fleet: &Fleet<'_>, row: Row) -> Parts {
         let asked = if self.ask.is_plain() { *self.ask.amounts() } else { self.ask.amounts_on(fleet.node(row)) };
-        let others = self.of_group[row];
+        let others = self.rivals[row];
         let anti_affinity = if others == 0 { 0.0 } else { -f64::from(others + 1) / f64::from(self.group.count.max(1)) };
         Parts {
             fit: fit(self.algorithm, fleet.capacity(row), &fleet.used(row).plus(asked)),
             anti_affinity: anti_affinity.max(-1.0),
             penalty: 0.0,
             affinity: self.affinity[row],
+            devices: self.devices.get(row).copied(),
             spread: self.spread(row),
+            ..Parts::default()
         }
     }
 
@@ -275,7 +214,7 @@ impl<'a> Search<'a> {
         }
         for row in penalized.iter().copied().filter(|row| possible(self, *row)) {
             let parts = Parts { penalty: -1.0, ..self.parts(fleet, row) };
-            let key = (quantized(parts.norm()), self.tie(row));
+            let key = (self.ties.quantized(parts.norm()), self.ties.rank(row, fleet.node(row)));
             if best.as_ref().is_none_or(|(other, _)| key > *other) {
                 best = Some((key, Pick { row, parts }));
             }
@@ -291,7 +230,7 @@ impl<'a> Search<'a> {
         let parts = self.parts(fleet, row);
         let (sum, _) = parts.base();
         let count = u8::try_from(heap % MOST_PARTS + 1).unwrap_or(1);
-        quantized(mean(sum, count, parts.spread))
+        self.ties.quantized(mean(sum, count, parts.spread))
     }
 
     /// The best entry of a heap that still holds, with what is in its way put aside or dropped.
@@ -330,25 +269,26 @@ impl<'a> Search<'a> {
 
     /// One of the group was added to the row.
     pub(crate) fn placed(&mut self, fleet: &Fleet<'_>, row: Row) {
+        self.rivals[row] += 1;
+        if !self.spreads.is_empty() {
+            self.spreads.add(&self.combinations[self.combination[row] as usize]);
+        }
+        self.count_in(fleet, row);
+    }
+
+    fn count_in(&mut self, fleet: &Fleet<'_>, row: Row) {
         self.of_group[row] += 1;
         self.of_job[row] += 1;
         for property in &mut self.properties {
             property.add_on(row);
         }
-        if !self.spreads.is_empty() {
-            self.spreads.add(&self.combinations[self.combination[row] as usize]);
-        }
         self.touch(fleet, row);
     }
 
-    /// One of the group was taken from a node, which may be out of the fleet.
+    /// One of the group leaves a node, which may be out of the fleet, for its replacement. It was passing, so nothing was spread around it.
     pub(crate) fn removed(&mut self, fleet: &Fleet<'_>, node: &Node, row: Option<Row>) {
         for property in &mut self.properties {
             property.remove(node);
-        }
-        if !self.spreads.is_empty() {
-            let values = self.spreads.values_of(node);
-            self.spreads.remove(&values);
         }
         if let Some(row) = row {
             self.of_group[row] = self.of_group[row].saturating_sub(1);
@@ -360,6 +300,11 @@ impl<'a> Search<'a> {
         if !self.properties.is_empty() {
             self.fill(fleet);
         }
+    }
+
+    /// The inverse of [`Self::removed`]: its replacement found no place.
+    pub(crate) fn restored(&mut self, fleet: &Fleet<'_>, row: Row) {
+        self.count_in(fleet, row);
     }
 
     /// The row's ports or devices are used up.
@@ -384,7 +329,9 @@ pub(crate) struct Context<'c, 's> {
     pub(crate) fleet: &'c Fleet<'s>,
     pub(crate) live: &'c Live,
     pub(crate) algorithm: Algorithm,
-    pub(crate) seed: u64,
+    pub(crate) ties: Ties,
+    /// Whether the job is placed in its newest version.
+    pub(crate) newest: bool,
 }
 
 /// Why a row is not feasible, whatever runs there.

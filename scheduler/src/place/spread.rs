@@ -91,13 +91,6 @@ impl<'a> Spreads<'a> {
         }
     }
 
-    pub(crate) fn remove(&mut self, values: &[u32]) {
-        for (dimension, value) in self.dimensions.iter_mut().zip(values) {
-            let count = &mut dimension.counts[*value as usize];
-            *count = count.saturating_sub(1);
-        }
-    }
-
     /// What one more on a node with these values is worth; none when the job does not spread.
     pub(crate) fn score(&self, values: &[u32]) -> Option<f64> {
         if self.dimensions.is_empty() {

@@ -15,7 +15,6 @@ use super::{
     Case, Reconciled,
     change::{self, Change},
     followup::{self, Reason},
-    lost,
     names::Names,
     reconnect, reschedule,
     rollout::Rollout,
@@ -45,6 +44,7 @@ struct Replacement {
     tracker: Option<RescheduleTracker>,
 }
 
+mod lost;
 mod wants;
 
 /// A group on its way to a plan.
@@ -62,12 +62,15 @@ struct Work<'a, 'o> {
     desired: DesiredUpdates,
     /// Whether some allocation ran this version before.
     has_run: bool,
+    /// Lost ones whose replacements have to wait.
+    awaited: usize,
 }
 
 /// Plans one group. The answer is whether nothing is left to do.
 pub(super) fn plan(subject: Subject<'_>, rollout: &mut Rollout, stream: &mut Stream, out: &mut Reconciled) -> bool {
     let Subject { case, job, group, allocations } = subject;
     let has_run = allocations.iter().any(|allocation| is_current(allocation, job));
+    let awaited = lost::awaited(case, group, &allocations);
     let standing = |allocation: Arc<Allocation>| {
         let standing = standing::of(case, job, group, &allocation, rollout);
         Member { allocation, standing }
@@ -85,6 +88,7 @@ pub(super) fn plan(subject: Subject<'_>, rollout: &mut Rollout, stream: &mut Str
         replacements: Vec::new(),
         desired: DesiredUpdates::default(),
         has_run,
+        awaited,
     };
     work.sort(all);
     work.stop_reconnected();
@@ -148,7 +152,7 @@ impl Work<'_, '_> {
     }
 
     fn stop(&mut self, member: &Member, why: &str) {
-        let stopped = if member.standing == Standing::Lost { lost(&member.allocation) } else { stop(&member.allocation, why) };
+        let stopped = if member.standing == Standing::Lost { super::lost(&member.allocation) } else { stop(&member.allocation, why) };
         self.out.stops.push(stopped);
         self.desired.stop += 1;
     }
@@ -174,8 +178,8 @@ impl Work<'_, '_> {
     }
 
     fn stop_excess(&mut self) {
-        let gone = |member: &Member| member.standing == Standing::Lost;
-        let (lost, present): (Vec<_>, Vec<_>) = std::mem::take(&mut self.members).into_iter().partition(gone);
+        let is_gone = |member: &Member| member.standing == Standing::Lost;
+        let (gone, present): (Vec<_>, Vec<_>) = std::mem::take(&mut self.members).into_iter().partition(is_gone);
         let (unknown, mut present): (Vec<_>, Vec<_>) = present.into_iter().partition(|member| self.is_replaced_while_unknown(member));
         for member in scale::excess(&mut present, self.job, self.group.count) {
             self.stop(&member, description::NOT_NEEDED);
@@ -183,8 +187,10 @@ impl Work<'_, '_> {
         let mut room = (self.group.count as usize).saturating_sub(present.len());
         self.members = present;
         for member in unknown {
-            let id = member.allocation.id;
-            let has_one = self.members.iter().any(|other| other.allocation.previous_allocation == Some(id));
+            // Its replacement, or what followed that one.
+            let name = &member.allocation.name;
+            let has_one = self.members.iter().any(|other| other.allocation.name == *name)
+                || self.replacements.iter().any(|replacement| replacement.old.name == *name);
             if room > 0 && !has_one {
                 room -= 1;
                 self.replace(&member.allocation, false, None);
@@ -192,15 +198,7 @@ impl Work<'_, '_> {
             self.disconnect(&member);
             self.out.kept.push(member.allocation);
         }
-        for member in lost {
-            self.out.stops.push(super::lost(&member.allocation));
-            if room > 0 {
-                room -= 1;
-                self.replace(&member.allocation, false, None);
-            } else {
-                self.desired.stop += 1;
-            }
-        }
+        self.take_leave_of(gone, room);
     }
 
     /// Notes that an allocation is out of reach, and until when that is tolerated.
@@ -234,7 +232,7 @@ impl Work<'_, '_> {
                 self.replace(allocation, canary, None);
             }
             Standing::Lost => {
-                self.out.stops.push(lost(allocation));
+                self.out.stops.push(super::lost(allocation));
                 self.replace(allocation, canary, None);
             }
             _ => return false,
@@ -272,14 +270,15 @@ impl Work<'_, '_> {
     /// The answer is whether nothing is left to do.
     fn update_and_place(&mut self) -> bool {
         let (destructive, in_place) = self.changes();
-        let missing = (self.group.count as usize).saturating_sub(self.members.len() + self.filling());
+        self.out.passing.extend(destructive.iter().map(|allocation| allocation.id));
+        let missing = (self.group.count as usize).saturating_sub(self.members.len() + self.filling() + self.awaited);
         let wanted_canaries = self.wanted_canaries(!destructive.is_empty());
         self.begin_rollout(wanted_canaries, !destructive.is_empty() || !in_place.is_empty());
         let is_canarying = wanted_canaries > 0 || self.awaits_promotion();
         let ready = !self.rollout.is_halted() && !is_canarying;
         let settled = destructive.is_empty()
             && in_place.is_empty()
-            && missing == 0
+            && missing + self.awaited == 0
             && self.replacements.is_empty()
             && !self
                 .members

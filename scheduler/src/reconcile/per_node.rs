@@ -1,12 +1,16 @@
 //! The same for system and sysbatch jobs, node by node: what runs there against the one allocation that shall.
+//!
+//! An update of a system job is a deployment as a service's is. Its canaries are a share of the nodes, and each takes the place of what ran there, since a node has
+//! room for one.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use drover_model::{
     allocation::{Allocation, ClientStatus, description},
+    deployment::DeploymentState,
     evaluation::{EvalStatus, Evaluation, Trigger},
-    ids::NodeId,
-    job::{Job, JobType, TaskGroup},
+    ids::{DeploymentId, NodeId},
+    job::{Job, JobType, TaskGroup, UpdateStrategy},
     plan::DesiredUpdates,
 };
 
@@ -15,6 +19,7 @@ use super::{
     change::{self, Change},
     group::note_unknown,
     lost,
+    rollout::Rollout,
     standing::{self, Standing, is_current},
     stop,
 };
@@ -45,26 +50,53 @@ struct Work<'a, 'o> {
     case: Case<'a>,
     job: &'a Arc<Job>,
     group: &'a TaskGroup,
+    rollout: &'o mut Rollout,
     out: &'o mut Reconciled,
     stream: &'o mut Stream,
     desired: DesiredUpdates,
     nodes: BTreeMap<NodeId, OnNode>,
+    /// Each with whether its node takes new work: only then it counts for a roll-out.
+    in_place: Vec<(Arc<Allocation>, bool)>,
+    /// Whether some allocation ran this version before.
+    has_run: bool,
 }
 
-/// Plans one group. The answer says what to place on which row.
-pub(crate) fn plan(subject: Subject<'_>, placer: &Placer<'_>, stream: &mut Stream, out: &mut Reconciled) -> Vec<(Row, Want)> {
+/// How many of the outdated are replaced in this step, and as what.
+#[derive(Clone, Copy)]
+enum Pace {
+    All,
+    Canaries(usize),
+    /// Until more of those that were replaced are healthy.
+    Batch(usize),
+    /// There is no roll-out (any more): the next so many follow after a pause.
+    Staggered(usize),
+}
+
+/// What one group needs.
+pub(crate) struct Plan {
+    /// What to place on which row.
+    pub(crate) wants: Vec<(Row, Want)>,
+    /// On how many nodes the group is to run.
+    pub(crate) total: u32,
+    /// Nothing is left to do.
+    pub(crate) settled: bool,
+}
+
+pub(crate) fn plan(subject: Subject<'_>, placer: &Placer<'_>, rollout: &mut Rollout, stream: &mut Stream, out: &mut Reconciled) -> Plan {
     let Subject { case, job, group, mut allocations } = subject;
     let feasible = if group.count == 0 { Vec::new() } else { placer.feasible(job, group) };
-    let mut work = Work { case, job, group, out, stream, desired: DesiredUpdates::default(), nodes: BTreeMap::new() };
+    let has_run = allocations.iter().any(|allocation| is_current(allocation, job));
+    let (desired, nodes, in_place) = (DesiredUpdates::default(), BTreeMap::new(), Vec::new());
+    let mut work = Work { case, job, group, rollout, out, stream, desired, nodes, in_place, has_run };
     // The newest version first, so that of two on one node the older one stops.
     allocations.sort_by_key(|allocation| (std::cmp::Reverse((allocation.job.version, allocation.create_index)), allocation.id));
     for allocation in &allocations {
         work.look_at(allocation, placer, &feasible);
     }
-    let wants = work.wants(placer, &feasible);
+    let plan = work.wants(placer, &feasible);
     let desired = work.desired;
     out.desired.insert(group.name.clone(), desired);
-    wants
+    plan
 }
 
 impl Work<'_, '_> {
@@ -129,7 +161,11 @@ impl Work<'_, '_> {
         }
         let change = (!is_current(allocation, self.job)).then(|| self.change(allocation)).flatten();
         match change {
-            Some(Change::InPlace) => self.update_in_place(allocation),
+            Some(Change::InPlace) => {
+                self.desired.in_place_update += 1;
+                self.in_place.push((Arc::clone(allocation), row.is_some()));
+                self.keep(allocation);
+            }
             Some(Change::Destructive | Change::Renewal) if row.is_some() => {
                 self.out.kept.push(Arc::clone(allocation));
                 self.on(allocation).outdated = Some(Arc::clone(allocation));
@@ -146,64 +182,149 @@ impl Work<'_, '_> {
         Some(change::of(allocation, self.job, self.group, node))
     }
 
-    fn update_in_place(&mut self, allocation: &Arc<Allocation>) {
-        self.desired.in_place_update += 1;
-        let mut update = Allocation::clone(allocation);
-        update.job = Arc::clone(self.job);
-        update.eval_id = self.case.evaluation.id;
-        update.modify_time = self.case.now;
-        self.out.updates.push(update);
-        self.keep(allocation);
+    /// Where there is a roll-out they take part in it: their health is watched anew.
+    fn update_in_place(&mut self, deployment: Option<DeploymentId>) {
+        for (old, counts) in std::mem::take(&mut self.in_place) {
+            let deployment = deployment.filter(|_| counts);
+            let mut update = Allocation::clone(&old);
+            update.job = Arc::clone(self.job);
+            update.eval_id = self.case.evaluation.id;
+            update.modify_time = self.case.now;
+            if deployment != update.deployment_id {
+                update.deployment_id = deployment;
+                update.deployment_status = None;
+            }
+            self.out.updates.push(update);
+        }
     }
 
-    fn want(&self, row: Row, previous: Option<&Arc<Allocation>>, replaces: bool) -> (Row, Want) {
+    fn want(&self, row: Row, previous: Option<&Arc<Allocation>>, deployment: Option<DeploymentId>) -> (Row, Want) {
         let want = Want {
             name: self.group.allocation_name(&self.job.id, 0).into(),
             job: Arc::clone(self.job),
             group: self.group.name.clone(),
             canary: false,
-            deployment: None,
+            deployment,
             previous: previous.cloned(),
             tracker: None,
-            replaces,
+            replaces: false,
         };
         (row, want)
     }
 
-    fn wants(&mut self, placer: &Placer<'_>, feasible: &[Row]) -> Vec<(Row, Want)> {
-        let mut wants = Vec::new();
-        let mut outdated = Vec::new();
+    fn wants(&mut self, placer: &Placer<'_>, feasible: &[Row]) -> Plan {
+        let (mut missing, mut outdated) = (Vec::new(), Vec::new());
         for row in feasible.iter().copied() {
             match self.nodes.get(&placer.node(row).id) {
-                None => wants.push(self.want(row, None, false)),
-                Some(OnNode { served: true, .. }) => continue,
-                Some(OnNode { outdated: Some(old), .. }) => {
-                    outdated.push(self.want(row, Some(old), true));
-                    continue;
-                }
-                Some(OnNode { ended, .. }) => wants.push(self.want(row, ended.as_ref(), false)),
+                None => missing.push((row, None)),
+                Some(OnNode { served: true, .. }) => {}
+                Some(OnNode { outdated: Some(old), .. }) => outdated.push((row, Arc::clone(old))),
+                Some(OnNode { ended, .. }) => missing.push((row, ended.clone())),
             }
-            self.desired.place += 1;
         }
-        self.desired.place = self.desired.place.saturating_sub(self.desired.migrate);
-        let now = self.pace(&mut outdated);
-        wants.extend(now);
-        wants
+        self.desired.place = count(missing.len()).saturating_sub(self.desired.migrate);
+        let settled = missing.is_empty() && outdated.is_empty() && self.in_place.is_empty();
+        let canaries = self.canaries_of(feasible.len(), outdated.is_empty());
+        self.begin_rollout(canaries, !outdated.is_empty() || !self.in_place.is_empty());
+        let deployment = self.rollout.id_for(&self.group.name);
+        self.update_in_place(deployment);
+        // Of those that were canaries, as many are again as are not elsewhere by now.
+        let mut trials = self.open_trials(canaries);
+        let mut wants = Vec::with_capacity(missing.len());
+        for (row, ended) in missing {
+            let canary = trials > 0 && deployment.is_some() && ended.as_ref().is_some_and(|ended| self.rollout.has_canary(ended));
+            trials -= usize::from(canary);
+            let (row, want) = self.want(row, ended.as_ref(), deployment);
+            wants.push((row, Want { canary, ..want }));
+        }
+        let pace = self.pace(deployment, trials, canaries > 0, wants.len());
+        let replaced = self.replace(outdated, pace);
+        wants.extend(replaced.into_iter().map(|(row, old)| {
+            let (row, want) = self.want(row, Some(&old), deployment);
+            (row, Want { replaces: true, canary: matches!(pace, Pace::Canaries(_)), ..want })
+        }));
+        Plan { wants, total: count(feasible.len()), settled }
     }
 
-    /// At most `max_parallel` are replaced in one evaluation; another one follows after `stagger`.
-    fn pace(&mut self, outdated: &mut Vec<(Row, Want)>) -> Vec<(Row, Want)> {
-        let strategy = self.group.update.as_ref().filter(|strategy| strategy.rolls());
-        let limit = strategy.map_or(usize::MAX, |strategy| strategy.max_parallel as usize);
+    fn strategy(&self) -> Option<&UpdateStrategy> {
+        self.group.update.as_ref().filter(|strategy| strategy.rolls() && self.job.kind == JobType::System)
+    }
+
+    /// How many canaries the roll-out is to have: that share of the nodes, in percent, at least one.
+    fn canaries_of(&self, nodes: usize, up_to_date: bool) -> u32 {
+        match (self.rollout.state(&self.group.name), self.strategy()) {
+            (Some(state), _) if state.promoted => 0,
+            (Some(state), _) => state.desired_canaries,
+            (None, Some(strategy)) if self.rollout.may_begin() && !up_to_date => {
+                count((nodes * strategy.canary.min(100) as usize).div_ceil(100))
+            }
+            _ => 0,
+        }
+    }
+
+    /// A deployment begins with the first run of a version, and with one that changes what runs.
+    fn begin_rollout(&mut self, canaries: u32, changes: bool) {
+        let Some(strategy) = self.strategy() else { return };
+        if !self.rollout.may_begin() || self.group.count == 0 || (self.has_run && !changes) {
+            return;
+        }
+        let state = DeploymentState {
+            auto_revert: strategy.auto_revert,
+            auto_promote: strategy.auto_promote,
+            desired_canaries: canaries,
+            progress_deadline: strategy.progress_deadline,
+            ..DeploymentState::default()
+        };
+        self.rollout.begin(&self.group.name, state);
+    }
+
+    fn ours(&self) -> impl Iterator<Item = &Arc<Allocation>> {
+        self.out.kept.iter().filter(|row| row.task_group == self.group.name && self.rollout.owns(row))
+    }
+
+    /// How many of the canaries are not there.
+    fn open_trials(&self, canaries: u32) -> usize {
+        (canaries as usize).saturating_sub(self.ours().filter(|allocation| self.rollout.has_canary(allocation)).count())
+    }
+
+    /// `trials`: canaries to come. `placed`: what is placed in any case.
+    fn pace(&self, deployment: Option<DeploymentId>, trials: usize, on_trial: bool, placed: usize) -> Pace {
+        let Some(strategy) = self.strategy() else { return Pace::All };
+        let max_parallel = strategy.max_parallel as usize;
+        if self.rollout.is_halted() {
+            return Pace::Batch(0);
+        }
+        if deployment.is_none() {
+            return Pace::Staggered(max_parallel);
+        }
+        if on_trial {
+            return Pace::Canaries(trials);
+        }
+        if self.ours().any(|allocation| allocation.is_healthy() == Some(false)) {
+            return Pace::Batch(0);
+        }
+        let unknown = self.ours().filter(|allocation| allocation.is_healthy().is_none()).count();
+        Pace::Batch(max_parallel.saturating_sub(unknown + placed))
+    }
+
+    /// Those of the outdated that are replaced in this step.
+    fn replace(&mut self, mut outdated: Vec<(Row, Arc<Allocation>)>, pace: Pace) -> Vec<(Row, Arc<Allocation>)> {
+        let limit = match pace {
+            Pace::All => usize::MAX,
+            Pace::Canaries(limit) | Pace::Batch(limit) | Pace::Staggered(limit) => limit,
+        };
         let later = outdated.split_off(limit.min(outdated.len()));
-        let count = |list: &[(Row, Want)]| u32::try_from(list.len()).unwrap_or(u32::MAX);
-        self.desired.destructive_update += count(outdated);
-        self.desired.ignore += count(&later);
-        if let Some(strategy) = strategy.filter(|_| !later.is_empty()) {
-            let evaluation = self.next_step(strategy.stagger);
+        self.desired.ignore += count(later.len());
+        match pace {
+            Pace::Canaries(_) => self.desired.canary += count(outdated.len()),
+            _ => self.desired.destructive_update += count(outdated.len()),
+        }
+        let stagger = self.strategy().filter(|_| matches!(pace, Pace::Staggered(_)) && !later.is_empty()).map(|strategy| strategy.stagger);
+        if let Some(stagger) = stagger {
+            let evaluation = self.next_step(stagger);
             self.out.followups.push(evaluation);
         }
-        std::mem::take(outdated)
+        outdated
     }
 
     fn next_step(&mut self, stagger: std::time::Duration) -> Evaluation {
@@ -225,4 +346,8 @@ impl Work<'_, '_> {
             ..Evaluation::default()
         }
     }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }

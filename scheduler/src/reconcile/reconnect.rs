@@ -1,6 +1,6 @@
 //! An allocation that was out of reach is heard again, and its replacement runs: one of the two stops.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use drover_model::{
     allocation::{Allocation, ClientStatus},
@@ -9,18 +9,16 @@ use drover_model::{
     time::UnixNanos,
 };
 
-use super::standing::{is_current, unknown_since};
+use super::standing::{is_current, was_unknown};
 
 /// Those that stop.
 pub(super) fn losers(job: &Job, group: &TaskGroup, running: &[Arc<Allocation>]) -> Vec<AllocId> {
-    let returned =
-        running.iter().filter(|allocation| allocation.client_status == ClientStatus::Running && unknown_since(allocation).is_some());
-    let replacements: BTreeMap<AllocId, &Arc<Allocation>> =
-        running.iter().filter_map(|allocation| Some((allocation.previous_allocation?, allocation))).collect();
+    let returned = running.iter().filter(|allocation| allocation.client_status == ClientStatus::Running && was_unknown(allocation));
     let strategy = group.disconnect.as_ref().map_or("best_score", |strategy| strategy.reconcile.as_str());
     returned
         .filter_map(|original| {
-            let replacement = *replacements.get(&original.id)?;
+            // The one that has its name now: its replacement, or what followed that one.
+            let replacement = running.iter().find(|other| other.name == original.name && !was_unknown(other))?;
             Some(if keeps_original(strategy, job, original, replacement) { replacement.id } else { original.id })
         })
         .collect()

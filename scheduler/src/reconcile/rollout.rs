@@ -13,13 +13,15 @@ use drover_model::{
 use super::Case;
 use crate::inputs::Stream;
 
-pub(super) struct Rollout {
+pub(crate) struct Rollout {
     /// That of the job's newest version, unless it has ended well.
     current: Option<Deployment>,
     /// The id of the one that begins, should it.
     new_id: DeploymentId,
     may_begin: bool,
     begun: BTreeMap<Name, DeploymentState>,
+    /// What the current one is to bring about is another thing than before.
+    changed: bool,
     updates: Vec<DeploymentStatusUpdate>,
     job: Option<Arc<Job>>,
     eval_priority: u8,
@@ -27,13 +29,14 @@ pub(super) struct Rollout {
 }
 
 impl Rollout {
-    pub(super) fn new(case: Case<'_>, stream: &mut Stream) -> Self {
+    pub(crate) fn new(case: Case<'_>, stream: &mut Stream) -> Self {
         let running_job = case.job.filter(|job| !job.stop);
         let mut rollout = Self {
             current: None,
             new_id: stream.deployment_id(),
-            may_begin: running_job.is_some_and(|job| job.kind == JobType::Service),
+            may_begin: running_job.is_some_and(|job| matches!(job.kind, JobType::Service | JobType::System)),
             begun: BTreeMap::new(),
+            changed: false,
             updates: Vec::new(),
             job: running_job.cloned(),
             eval_priority: case.evaluation.priority,
@@ -115,15 +118,29 @@ impl Rollout {
         }
     }
 
+    /// How many allocations of the group the deployment is to bring about, where that is a matter of the nodes there are.
+    pub(crate) fn expect(&mut self, group: &str, total: u32) {
+        if let Some(state) = self.begun.get_mut(group) {
+            state.desired_total = total;
+        } else if let Some(current) = self.current.as_mut().filter(|current| current.is_active())
+            && let Some(state) = current.task_groups.get_mut(group)
+            && state.desired_total != total
+        {
+            state.desired_total = total;
+            self.changed = true;
+        }
+    }
+
     /// `settled`: no group has anything left to do.
-    pub(super) fn finish(mut self, settled: bool) -> (Option<Deployment>, Vec<DeploymentStatusUpdate>) {
+    pub(crate) fn finish(mut self, settled: bool) -> (Option<Deployment>, Vec<DeploymentStatusUpdate>) {
         let complete = self.current.as_ref().filter(|deployment| settled && is_complete(deployment)).map(|deployment| deployment.id);
         if let Some(id) = complete {
             self.update(id, DeploymentStatus::Successful, description::SUCCESSFUL);
         }
         let begun = std::mem::take(&mut self.begun);
         let deployment = self.job.as_ref().filter(|_| !begun.is_empty()).map(|job| self.new_deployment(job, begun));
-        (deployment, self.updates)
+        let changed = self.current.take().filter(|_| self.changed && complete.is_none());
+        (deployment.or(changed), self.updates)
     }
 
     fn new_deployment(&self, job: &Job, task_groups: BTreeMap<Name, DeploymentState>) -> Deployment {

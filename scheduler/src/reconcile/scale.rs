@@ -14,6 +14,9 @@ use super::{
 pub(super) fn excess(members: &mut Vec<Member>, job: &Job, count: u32) -> Vec<Member> {
     let mut stopped = take_doubles(members, job);
     let excess = members.len().saturating_sub(count as usize);
+    if excess == 0 {
+        return stopped;
+    }
     let mut order: Vec<usize> = (0..members.len()).filter(|at| members[*at].standing != Standing::Done).collect();
     order.sort_by_key(|at| rank(&members[*at], job, count));
     let mut chosen: Vec<usize> = order.into_iter().take(excess).collect();
@@ -24,6 +27,9 @@ pub(super) fn excess(members: &mut Vec<Member>, job: &Job, count: u32) -> Vec<Me
 
 /// Of those with one name the older ones.
 fn take_doubles(members: &mut Vec<Member>, job: &Job) -> Vec<Member> {
+    if members.iter().all(|member| is_current(&member.allocation, job)) {
+        return Vec::new();
+    }
     let newest: BTreeSet<Name> = members.iter().filter(|member| is_current(&member.allocation, job)).map(name).collect();
     let is_double = |member: &mut Member| {
         newest.contains(&member.allocation.name) && !is_current(&member.allocation, job) && member.standing != Standing::Done

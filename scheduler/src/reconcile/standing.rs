@@ -136,7 +136,12 @@ fn disconnected(case: Case<'_>, group: Option<&TaskGroup>, allocation: &Allocati
 /// The field and value of the state that records it.
 pub(super) const STATUS_FIELD: &str = "ClientStatus";
 
-pub(super) fn unknown_since(allocation: &Allocation) -> Option<UnixNanos> {
+/// Whether the servers lost sight of it at some time.
+pub(super) fn was_unknown(allocation: &Allocation) -> bool {
+    allocation.alloc_states.iter().any(|state| state.field == STATUS_FIELD && state.value == ClientStatus::Unknown.as_str())
+}
+
+fn unknown_since(allocation: &Allocation) -> Option<UnixNanos> {
     let last = allocation.alloc_states.iter().rev().find(|state| state.field == STATUS_FIELD)?;
     (last.value == ClientStatus::Unknown.as_str()).then_some(last.time.0)
 }

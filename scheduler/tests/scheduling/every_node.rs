@@ -1,10 +1,8 @@
 //! System and sysbatch jobs.
 
-use std::time::Duration;
-
 use drover_model::{
     allocation::ClientStatus,
-    evaluation::Trigger,
+    deployment::DeploymentStatus,
     job::{Constraint, Job, JobType, Operand, UpdateStrategy},
     node::{DrainStrategy, Eligibility, NodeStatus},
 };
@@ -49,21 +47,87 @@ fn nodes_that_do_not_suit_are_no_failure_but_full_ones_are() {
     assert_eq!(outcome.followups.len(), 1);
 }
 
-#[test]
-fn updates_go_in_steps() {
-    let mut cluster = Cluster::of(3);
+fn rolling(nodes: u16, update: UpdateStrategy) -> Cluster {
     let mut job = job(JobType::System, 1);
-    job.task_groups[0].update = Some(UpdateStrategy { max_parallel: 2, ..UpdateStrategy::default() });
+    job.task_groups[0].update = Some(update);
+    let mut cluster = Cluster::of(nodes);
     cluster.register(job).step();
-    cluster.settle();
+    cluster.settle_healthy().step();
+    assert_eq!(cluster.deployment.as_ref().unwrap().status, DeploymentStatus::Successful);
+    cluster
+}
+
+fn versions(cluster: &Cluster) -> Vec<u64> {
+    cluster.running().into_iter().map(|(_, version)| version).collect()
+}
+
+#[test]
+fn updates_go_on_when_those_before_are_healthy() {
+    let mut cluster = rolling(3, UpdateStrategy { max_parallel: 2, ..UpdateStrategy::default() });
     let outcome = cluster.change_env().step();
-    assert_eq!(numbers(&outcome), [0, 0, 2, 0, 0, 0, 1]);
-    assert_eq!((outcome.followups[0].triggered_by, outcome.followups[0].wait), (Trigger::RollingUpdate, Duration::from_secs(30)));
-    let outcome = cluster.settle().step();
-    assert_eq!(numbers(&outcome), [0, 0, 1, 0, 0, 0, 2]);
-    assert!(outcome.followups.is_empty());
-    assert_eq!(on_nodes(cluster.settle()), [1, 1, 1]);
+    assert_eq!((numbers(&outcome), outcome.followups.len()), ([0, 0, 2, 0, 0, 0, 1], 0));
+    let state = cluster.deployment.as_ref().unwrap().task_groups["g"].clone();
+    assert_eq!((state.desired_total, state.placed_allocs), (3, 2));
+    assert!(cluster.settle().step().plan.is_noop(), "started is not healthy");
+    assert_eq!(numbers(&cluster.settle_healthy().step()), [0, 0, 1, 0, 0, 0, 2]);
+    assert_eq!(on_nodes(cluster.settle_healthy()), [1, 1, 1]);
+    cluster.step();
+    assert_eq!(cluster.deployment.as_ref().unwrap().status, DeploymentStatus::Successful);
     assert_eq!(numbers(&cluster.change(|job| job.priority = 70).step()), [0, 0, 0, 3, 0, 0, 0]);
+}
+
+#[test]
+fn canaries_are_a_share_of_the_nodes_and_take_the_place_of_what_ran() {
+    for (percent, want) in [(1, 1), (25, 1), (50, 2), (60, 3), (100, 4)] {
+        let mut cluster = rolling(4, UpdateStrategy { canary: percent, max_parallel: 1, ..UpdateStrategy::default() });
+        let outcome = cluster.change_env().step();
+        assert_eq!(outcome.plan.placements.iter().filter(|placed| placed.is_canary()).count(), want, "{percent} %");
+        assert_eq!((outcome.plan.placements.len(), outcome.plan.stops.len()), (want, want), "{percent} %");
+        assert_eq!(numbers(&outcome)[1] as usize, want, "{percent} %");
+        assert!(cluster.settle_healthy().step().plan.is_noop(), "{percent} %: they wait to be promoted");
+        cluster.promote();
+        for _ in want..4 {
+            assert_eq!(numbers(&cluster.step())[2], 1, "{percent} %");
+            cluster.settle_healthy();
+        }
+        cluster.step();
+        assert_eq!((versions(&cluster), on_nodes(&cluster)), (vec![1; 4], vec![1; 4]), "{percent} %");
+        assert_eq!(cluster.deployment.as_ref().unwrap().status, DeploymentStatus::Successful, "{percent} %");
+    }
+}
+
+#[test]
+fn a_roll_out_that_is_halted_or_unhealthy_goes_no_further_but_new_nodes_are_served() {
+    let one = UpdateStrategy { max_parallel: 1, ..UpdateStrategy::default() };
+    for halted in [Some(DeploymentStatus::Paused), Some(DeploymentStatus::Failed), None] {
+        let mut cluster = rolling(3, one.clone());
+        cluster.change_env().step();
+        match halted {
+            Some(status) => _ = cluster.settle_healthy().set_deployment(status),
+            None => {
+                let id = cluster.settle().allocations.values().find(|row| row.job.version == 1).unwrap().id;
+                cluster.set_health(id, false);
+            }
+        }
+        assert!(cluster.step().plan.is_noop(), "{halted:?}");
+        let late = node(9);
+        cluster.nodes.insert(late.id, (late.into(), Default::default()));
+        assert_eq!(cluster.step().plan.placements.len(), 1, "{halted:?}");
+    }
+}
+
+#[test]
+fn a_roll_out_ends_with_the_nodes_that_there_are() {
+    let mut cluster = rolling(3, UpdateStrategy { max_parallel: 3, ..UpdateStrategy::default() });
+    cluster.change_env().step();
+    cluster.edit_node(2, |node| node.status = NodeStatus::Down);
+    cluster.settle();
+    let gone: Vec<_> = cluster.allocations.values().filter(|row| row.node_id == node_id(2)).map(|row| row.id).collect();
+    cluster.step();
+    assert_eq!(cluster.deployment.as_ref().unwrap().task_groups["g"].desired_total, 2);
+    assert!(gone.iter().all(|id| cluster.allocations[id].is_terminal()));
+    cluster.settle_healthy().step();
+    assert_eq!(cluster.deployment.as_ref().unwrap().status, DeploymentStatus::Successful);
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn packing_fills_a_node_and_spreading_does_not() {
             cluster.register(Job { id: format!("j{number}").into(), ..batch(1) });
             cluster.seed = number;
             let evaluation = drover_model::evaluation::Evaluation { job_id: format!("j{number}").into(), ..cluster.evaluation() };
-            let inputs = drover_scheduler::Inputs { now: cluster.now, seed: number };
+            let inputs = drover_scheduler::Inputs::alone(cluster.now, number);
             let outcome = drover_scheduler::schedule(&cluster, &evaluation, inputs).unwrap();
             for placed in outcome.plan.placements {
                 cluster.nodes.get_mut(&placed.node_id).unwrap().1.add(&placed);

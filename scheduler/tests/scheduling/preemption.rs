@@ -32,7 +32,7 @@ fn less_important_ones_make_way_where_operators_allow_it() {
         cluster.config.preemption = Preemption { service: allowed, ..Preemption::default() };
         cluster.register(important(cpu_mhz));
         let evaluation = Evaluation { job_id: "important".into(), ..Evaluation::default() };
-        let outcome = schedule(&cluster, &evaluation, Inputs { now: cluster.now, seed: 1 }).unwrap();
+        let outcome = schedule(&cluster, &evaluation, Inputs::alone(cluster.now, 1)).unwrap();
         let plan = &outcome.plan;
         let case = (priority, allowed, cpu_mhz);
         assert_eq!((plan.stops.len(), plan.placements.len()), (want, usize::from(want > 0)), "{case:?}");
@@ -52,5 +52,22 @@ fn less_important_ones_make_way_where_operators_allow_it() {
             outcome.followups.iter().map(|eval| (eval.triggered_by, &*eval.job_id)).collect::<Vec<_>>(),
             [(Trigger::Preemption, "web")]
         );
+    }
+}
+
+#[test]
+fn nobody_makes_way_for_a_job_that_does_not_run_as_a_whole() {
+    for (count, want) in [(2, 2), (20, 0)] {
+        let mut cluster = full_of(50);
+        cluster.config.preemption = Preemption { service: true, ..Preemption::default() };
+        let mut job = Job { all_at_once: true, ..important(500) };
+        job.task_groups[0].count = count;
+        cluster.register(job);
+        let evaluation = Evaluation { job_id: "important".into(), ..Evaluation::default() };
+        let outcome = schedule(&cluster, &evaluation, Inputs::alone(cluster.now, 1)).unwrap();
+        assert_eq!((outcome.plan.placements.len(), outcome.plan.stops.len()), (want, want), "{count}");
+        let evaluated = outcome.followups.iter().filter(|eval| eval.triggered_by == Trigger::Preemption).count();
+        assert_eq!(evaluated, usize::from(want > 0), "{count}");
+        assert_eq!(outcome.queued["g"], if want > 0 { 0 } else { count }, "{count}");
     }
 }

@@ -37,7 +37,7 @@ fn a_service_is_rescheduled_later_by_an_evaluation_of_its_own() {
     let again = cluster.step();
     assert!(again.plan.is_noop() && again.followups.is_empty(), "one evaluation is enough");
 
-    let inputs = Inputs { now: later.wait_until.0, seed: 3 };
+    let inputs = Inputs::alone(later.wait_until.0, 3);
     let outcome = schedule(&cluster, later, inputs).unwrap();
     assert_eq!(
         outcome.plan.stops.iter().map(|stop| (stop.id, &*stop.description)).collect::<Vec<_>>(),

@@ -2,7 +2,7 @@
 
 use drover_model::{
     deployment::{DeploymentStatus, description},
-    job::Job,
+    job::{Job, UpdateStrategy},
 };
 
 use super::support::*;
@@ -273,4 +273,19 @@ fn a_group_that_is_removed_is_stopped_and_a_new_one_placed() {
     cluster.change(|job| job.task_groups[0].name = "h".into()).step();
     let running = cluster.running();
     assert_eq!(running.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["web.h[0]", "web.h[1]"]);
+}
+
+#[test]
+fn a_switch_from_blue_to_green_leaves_the_job_evenly_spread() {
+    let mut job = service(4);
+    job.task_groups[0].update = Some(UpdateStrategy { canary: 4, max_parallel: 4, ..UpdateStrategy::default() });
+    // One node has room for more than the others: where blue stands is no reason for green to crowd elsewhere.
+    let mut cluster = Cluster::of(4);
+    cluster.config.algorithm = drover_scheduler::Algorithm::Spread;
+    cluster.register(job).step();
+    cluster.settle_healthy().step();
+    cluster.change_env().step();
+    let mut green: Vec<_> = cluster.allocations.values().filter(|row| row.job.version == 1).map(|row| row.node_id).collect();
+    green.sort_unstable();
+    assert_eq!(green, (0..4).map(node_id).collect::<Vec<_>>());
 }

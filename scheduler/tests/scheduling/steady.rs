@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use drover_model::{
-    allocation::ClientStatus,
+    allocation::{AllocState, ClientStatus},
     evaluation::{EvalStatus, Trigger},
     job::{DisconnectStrategy, JobType},
     node::{DrainStrategy, NodeStatus},
@@ -135,7 +135,12 @@ fn a_tolerated_disconnection_is_bridged_and_ends_with_one() {
         let replacement = cluster.allocations.values().find(|other| other.previous_allocation == Some(original.id)).unwrap().id;
         // It comes back.
         cluster.edit_node(number, |node| node.status = NodeStatus::Ready);
-        cluster.edit(original.id, |allocation| allocation.client_status = ClientStatus::Running);
+        let (field, value, time) = ("ClientStatus".to_owned(), "running".to_owned(), cluster.now.into());
+        cluster.edit(original.id, |allocation| {
+            allocation.client_status = ClientStatus::Running;
+            // As the servers note it when they hear of it again.
+            allocation.alloc_states.push(AllocState { field, value, time });
+        });
         let outcome = cluster.step();
         let loser = if keeps_original { replacement } else { original.id };
         assert_eq!(outcome.plan.stops.iter().map(|stop| stop.id).collect::<Vec<_>>(), [loser], "{strategy}");
@@ -166,4 +171,29 @@ fn a_parent_has_no_allocations() {
     job.periodic = Some(Default::default());
     let mut cluster = Cluster::of(1);
     assert!(cluster.register(job).step().plan.is_noop());
+}
+
+#[test]
+fn a_replacement_can_wait_until_the_client_has_stopped_what_it_replaces() {
+    let mut job = service(2);
+    job.task_groups[0].update = None;
+    let after = Some(Duration::from_secs(60));
+    job.task_groups[0].disconnect = Some(DisconnectStrategy { stop_on_client_after: after, ..DisconnectStrategy::default() });
+    let mut cluster = Cluster::of(3);
+    cluster.register(job).step();
+    let lost = cluster.settle().find("web.g[1]", 0);
+    let number = (0..3).find(|number| node_id(*number) == lost.node_id).unwrap();
+    cluster.edit_node(number, |node| node.status = NodeStatus::Down);
+    let outcome = cluster.step();
+    let gone: Vec<_> = outcome.plan.stops.iter().map(|stop| stop.id).collect();
+    assert!(gone.contains(&lost.id) && outcome.plan.placements.is_empty());
+    let now = cluster.now;
+    for id in &gone {
+        cluster.edit(*id, |allocation| (allocation.followup_eval_id, allocation.modify_time) = (Some(outcome.followups[0].id), now));
+    }
+    let later = &outcome.followups[0];
+    assert_eq!((later.triggered_by, later.wait_until.0), (Trigger::MaxDisconnectTimeout, now.plus(Duration::from_secs(60))));
+    assert!(cluster.step().plan.is_noop(), "another evaluation in between");
+    cluster.now = later.wait_until.0;
+    assert_eq!(cluster.step().plan.placements.len(), gone.len());
 }

@@ -158,7 +158,7 @@ impl Cluster {
     }
 
     pub(crate) fn plan(&self) -> Outcome {
-        schedule(self, &self.evaluation(), Inputs { now: self.now, seed: self.seed }).unwrap()
+        schedule(self, &self.evaluation(), Inputs::alone(self.now, self.seed)).unwrap()
     }
 
     /// Schedules once and applies the plan.

@@ -1,23 +1,39 @@
 //! Who leads.
 
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use openraft::{BasicNode, Raft, RaftMetrics, ServerState, error::ForwardToLeader};
+use openraft::{Raft, RaftMetrics, ServerState, error::ForwardToLeader};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, types::TypeConfig};
+use super::{
+    Error,
+    contact::Lease,
+    types::{ServerNode, TypeConfig},
+};
 
 /// Before a new leader asks again whether the majority follows it.
 const CONFIRM_PAUSE: Duration = Duration::from_millis(50);
 
 /// A server of the cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Peer {
     pub id: u64,
     /// Its RPC address.
     pub address: String,
+    /// Empty where the log does not say it.
+    pub name: String,
+    pub datacenter: String,
     pub voter: bool,
+    /// It shall not become a voter.
+    pub non_voting: bool,
+}
+
+impl Peer {
+    pub(super) fn new(id: u64, node: &ServerNode, voter: bool) -> Self {
+        let ServerNode { addr, name, datacenter, non_voting } = node.clone();
+        Self { id, address: addr, name, datacenter, voter, non_voting }
+    }
 }
 
 /// Who leads, as far as this server knows.
@@ -25,75 +41,86 @@ pub struct Peer {
 pub struct Leadership {
     pub term: u64,
     pub leader: Option<Peer>,
-    /// This server leads, and its state has everything that earlier leaders committed.
+    /// This server leads, the majority follows it, and its state has everything that earlier leaders committed.
     pub is_self: bool,
 }
 
-type Metrics = RaftMetrics<u64, BasicNode>;
+type Metrics = RaftMetrics<u64, ServerNode>;
 
-/// Follows who leads until `stop`.
-pub(super) fn watch(
-    raft: Raft<TypeConfig>,
-    id: u64,
-    address: String,
-    stop: CancellationToken,
-) -> (watch::Receiver<Leadership>, JoinHandle<()>) {
-    let (sender, receiver) = watch::channel(Leadership::default());
-    let task = tokio::spawn(async move {
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = follow(&raft, id, &address, &sender) => {}
-        }
-        // Whoever works for the leader alone must stop.
-        sender.send_modify(|leadership| *leadership = Leadership { term: leadership.term, ..Leadership::default() });
-    });
-    (receiver, task)
+/// Follows who leads.
+pub(super) struct Watch {
+    pub(super) raft: Raft<TypeConfig>,
+    pub(super) id: u64,
+    /// This server's RPC address: the log may still have the one from before its last restart.
+    pub(super) address: String,
+    pub(super) lease: Arc<Lease>,
 }
 
-async fn follow(raft: &Raft<TypeConfig>, id: u64, address: &str, sender: &watch::Sender<Leadership>) {
-    let mut metrics = raft.metrics();
-    let mut confirmed = None;
-    loop {
-        let (mut now, leads) = {
-            let metrics = metrics.borrow_and_update();
-            (read(&metrics, id, address), leads(&metrics, id))
-        };
-        now.is_self = leads && confirmed == Some(now.term);
-        let term = now.term;
-        sender.send_if_modified(|before| {
-            let changed = *before != now;
-            if changed {
-                *before = now;
+impl Watch {
+    /// Follows until `stop`.
+    pub(super) fn start(self, stop: CancellationToken) -> (watch::Receiver<Leadership>, JoinHandle<()>) {
+        let (sender, receiver) = watch::channel(Leadership::default());
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.follow(&sender) => {}
             }
-            changed
+            // Whoever works for the leader alone must stop.
+            sender.send_modify(|leadership| *leadership = Leadership { term: leadership.term, ..Leadership::default() });
         });
-        if leads && confirmed != Some(term) {
-            if confirm(raft, &mut metrics, id, term).await {
-                confirmed = Some(term);
+        (receiver, task)
+    }
+
+    async fn follow(&self, sender: &watch::Sender<Leadership>) {
+        let mut metrics = self.raft.metrics();
+        let mut confirmed = None;
+        loop {
+            let (mut now, leads) = {
+                let metrics = metrics.borrow_and_update();
+                (self.read(&metrics), leads(&metrics, self.id))
+            };
+            let term = now.term;
+            if confirmed == Some(term) && leads && self.lease.is_lost(&metrics.borrow()) {
+                // Cut off from the majority, which may follow another by now: nobody is to be told that this server leads.
+                tracing::warn!(term, "the majority of servers does not answer this leader any more");
+                confirmed = None;
             }
-        } else if metrics.changed().await.is_err() {
-            return;
+            now.is_self = leads && confirmed == Some(term);
+            if leads && !now.is_self {
+                now.leader = None;
+            }
+            sender.send_if_modified(|before| {
+                let changed = *before != now;
+                if changed {
+                    *before = now;
+                }
+                changed
+            });
+            if leads && confirmed != Some(term) {
+                if confirm(&self.raft, &mut metrics, self.id, term).await {
+                    confirmed = Some(term);
+                }
+            } else if leads {
+                let _ = tokio::time::timeout(self.lease.duration(), metrics.changed()).await;
+            } else if metrics.changed().await.is_err() {
+                return;
+            }
         }
+    }
+
+    fn read(&self, metrics: &Metrics) -> Leadership {
+        let membership = metrics.membership_config.membership();
+        let leader = metrics.current_leader.map(|leader| {
+            let node = membership.get_node(&leader).cloned().unwrap_or_default();
+            let address = if leader == self.id { self.address.clone() } else { node.addr.clone() };
+            Peer::new(leader, &ServerNode { addr: address, ..node }, true)
+        });
+        Leadership { term: metrics.current_term, leader, is_self: false }
     }
 }
 
 fn leads(metrics: &Metrics, id: u64) -> bool {
     metrics.state == ServerState::Leader && metrics.current_leader == Some(id) && metrics.running_state.is_ok()
-}
-
-fn read(metrics: &Metrics, id: u64, address: &str) -> Leadership {
-    let membership = metrics.membership_config.membership();
-    let leader = metrics.current_leader.map(|leader| Peer {
-        id: leader,
-        // The log may still have the address that this server had before its last restart.
-        address: match membership.get_node(&leader) {
-            _ if leader == id => address.to_owned(),
-            Some(node) => node.addr.clone(),
-            None => String::new(),
-        },
-        voter: true,
-    });
-    Leadership { term: metrics.current_term, leader, is_self: false }
 }
 
 /// Waits until everything that earlier leaders committed is applied here. False when this server leads no more, or must ask again.
@@ -119,7 +146,7 @@ async fn confirm(raft: &Raft<TypeConfig>, metrics: &mut watch::Receiver<Metrics>
     }
 }
 
-pub(super) fn not_leader(forward: Option<&ForwardToLeader<u64, BasicNode>>) -> Error {
+pub(super) fn not_leader(forward: Option<&ForwardToLeader<u64, ServerNode>>) -> Error {
     match forward {
         Some(ForwardToLeader { leader_id: Some(id), leader_node: Some(node) }) => Error::NotLeader { id: *id, address: node.addr.clone() },
         _ => Error::NoLeader,

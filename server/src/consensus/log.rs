@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use drover_runtime::Disk;
+use drover_runtime::{Disk, apart};
 use openraft::{
     AnyError, LogState, OptionalSend, RaftLogId, RaftLogReader, StorageIOError,
     storage::{LogFlushed, RaftLogStorage},
@@ -22,10 +22,7 @@ use self::{
     index::{Index, Limits, Slot},
     writer::{Done, Job, Writer},
 };
-use super::{
-    blocking,
-    types::{Entry, LogId, StorageError, TypeConfig, Vote},
-};
+use super::types::{Entry, LogId, StorageError, TypeConfig, Vote};
 
 mod format;
 mod index;
@@ -154,7 +151,7 @@ impl Shared {
         let slots = self.index().slots(first, end, most_bytes)?;
         let needs_disk = slots.iter().any(|slot| matches!(slot, Slot::OnDisk(_)));
         let load = move || slots.into_iter().map(Slot::load).collect::<io::Result<Vec<_>>>();
-        blocking(self.instant || !needs_disk, load).await?
+        if self.instant || !needs_disk { load() } else { apart(load).await? }
     }
 }
 

@@ -1,16 +1,16 @@
 //! How log entries reach the state machine, and how its snapshots reach the disk.
 
 use std::{
-    io::Cursor,
+    io::{Cursor, Read, Write},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use drover_runtime::apart;
 use openraft::{
     AnyError, EntryPayload, ErrorSubject, ErrorVerb, OptionalSend, RaftSnapshotBuilder, Snapshot, StorageIOError, storage::RaftStateMachine,
 };
 
 use super::{
-    blocking,
     log::Error,
     snapshot::{SnapshotStore, seal, unseal},
     types::{Batch, BatchApplied, Entry, LogId, SnapshotMeta, StorageError, StoredMembership, TypeConfig},
@@ -28,13 +28,13 @@ pub trait StateMachine: Send + 'static {
     fn snapshot(&self) -> Box<dyn SnapshotSource>;
 
     /// Replaces the state by what a [`SnapshotSource`] wrote; on an error nothing is changed.
-    fn restore(&mut self, bytes: &[u8]) -> Result<(), BoxError>;
+    fn restore(&mut self, input: &mut dyn Read) -> Result<(), BoxError>;
 }
 
 /// A state that waits to be written.
 pub trait SnapshotSource: Send + 'static {
     /// The state as bytes with a version. Called off the async threads.
-    fn write(self: Box<Self>) -> Result<Vec<u8>, BoxError>;
+    fn write(self: Box<Self>, out: &mut dyn Write) -> Result<(), BoxError>;
 }
 
 type Machine = Arc<Mutex<Box<dyn StateMachine>>>;
@@ -57,8 +57,8 @@ impl Adapter {
         let (mut applied, mut membership) = (None, StoredMembership::default());
         if let Some((meta, sealed)) = snapshots.read()? {
             let damaged = |what: String| Error::Damaged { path: snapshots.path().to_owned(), offset: 0, what };
-            let bytes = unseal(&sealed).map_err(|error| damaged(error.to_string()))?;
-            machine.restore(bytes).map_err(|error| damaged(error.to_string()))?;
+            let mut input = unseal(&sealed).map_err(|error| damaged(error.to_string()))?;
+            machine.restore(&mut input).map_err(|error| damaged(error.to_string()))?;
             (applied, membership) = (meta.last_log_id, meta.last_membership);
         }
         Ok(Self { machine: Arc::new(Mutex::new(machine)), snapshots, applied, membership })
@@ -66,6 +66,11 @@ impl Adapter {
 
     pub(super) fn applied(&self) -> Option<LogId> {
         self.applied
+    }
+
+    /// Says who takes part, as an operator wants it.
+    pub(super) fn replace_membership(&mut self, membership: StoredMembership) {
+        self.membership = membership;
     }
 
     fn apply_batch(&mut self, batch: Batch) -> Result<BatchApplied, String> {
@@ -131,18 +136,18 @@ impl RaftStateMachine<TypeConfig> for Adapter {
         let (machine, snapshots, stored_meta) = (Arc::clone(&self.machine), self.snapshots.clone(), meta.clone());
         let work = move || {
             let sealed = snapshot.into_inner();
-            lock(&machine).restore(unseal(&sealed)?)?;
+            lock(&machine).restore(&mut unseal(&sealed)?)?;
             snapshots.write(&stored_meta, &sealed)?;
             Ok::<(), BoxError>(())
         };
-        run(&self.snapshots, ErrorVerb::Write, work).await?;
+        run(ErrorVerb::Write, work).await?;
         (self.applied, self.membership) = (meta.last_log_id, meta.last_membership.clone());
         Ok(())
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot<TypeConfig>>, StorageError> {
         let snapshots = self.snapshots.clone();
-        let read = run(&self.snapshots, ErrorVerb::Read, move || Ok(snapshots.read()?)).await?;
+        let read = run(ErrorVerb::Read, move || Ok(snapshots.read()?)).await?;
         Ok(read.map(|(meta, sealed)| Snapshot { meta, snapshot: Box::new(Cursor::new(sealed)) }))
     }
 }
@@ -166,22 +171,18 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
         let (source, snapshots, stored_meta) = (lock(&self.source).take(), self.snapshots.clone(), meta.clone());
         let work = move || {
             let source = source.ok_or("the snapshot has been written already")?;
-            let sealed = seal(source.write()?);
+            let sealed = seal(|out| source.write(out))?;
             snapshots.write(&stored_meta, &sealed)?;
             tracing::info!(index = stored_meta.last_log_id.map(|id| id.index), bytes = sealed.len(), "wrote a snapshot");
             Ok(sealed)
         };
-        let sealed = run(&self.snapshots, ErrorVerb::Write, work).await?;
+        let sealed = run(ErrorVerb::Write, work).await?;
         Ok(Snapshot { meta, snapshot: Box::new(Cursor::new(sealed)) })
     }
 }
 
-async fn run<T: Send + 'static>(
-    snapshots: &SnapshotStore,
-    verb: ErrorVerb,
-    work: impl FnOnce() -> Result<T, BoxError> + Send + 'static,
-) -> Result<T, StorageError> {
+async fn run<T: Send + 'static>(verb: ErrorVerb, work: impl FnOnce() -> Result<T, BoxError> + Send + 'static) -> Result<T, StorageError> {
     let failed = |what: String| StorageError::from(StorageIOError::new(ErrorSubject::Snapshot(None), verb, AnyError::error(what)));
-    let result = blocking(snapshots.is_instant(), work).await.map_err(|error| failed(error.to_string()))?;
+    let result = apart(work).await.map_err(|error| failed(error.to_string()))?;
     result.map_err(|error| failed(error.to_string()))
 }

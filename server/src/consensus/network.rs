@@ -3,24 +3,34 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
-use drover_model::rpc::{Error, Method};
+use drover_model::{
+    method,
+    rpc::{Error, Method},
+};
 use drover_runtime::{
     Network as Transport,
     rpc::{Caller, Connection, Header, Hello, Role, Router},
 };
 use openraft::{
-    AnyError, BasicNode, Raft,
+    AnyError, Raft,
     error::{InstallSnapshotError, NetworkError, PayloadTooLarge, RPCError, RaftError, RemoteError, Unreachable},
     network::{Backoff, RPCOption, RaftNetwork, RaftNetworkFactory},
     raft::{AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse, VoteRequest, VoteResponse},
 };
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
-use super::types::{SnapshotMeta, TypeConfig, Vote, as_bytes};
+use super::{
+    contact::{Contact, Lease},
+    types::{ServerNode, SnapshotMeta, TypeConfig, Vote},
+};
 
 /// Before a server that cannot be reached is tried again.
 const BACKOFF: Duration = Duration::from_millis(200);
@@ -29,19 +39,13 @@ const BACKOFF: Duration = Duration::from_millis(200);
 #[serde(transparent)]
 struct Append(AppendEntriesRequest<TypeConfig>);
 
-impl Method for Append {
-    const NAME: &'static str = "raft.append";
-    type Reply = Result<AppendEntriesResponse<u64>, RaftError<u64>>;
-}
+method!(Append, "raft.append", Result<AppendEntriesResponse<u64>, RaftError<u64>>);
 
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 struct AskForVote(VoteRequest<u64>);
 
-impl Method for AskForVote {
-    const NAME: &'static str = "raft.vote";
-    type Reply = Result<VoteResponse<u64>, RaftError<u64>>;
-}
+method!(AskForVote, "raft.vote", Result<VoteResponse<u64>, RaftError<u64>>);
 
 /// A piece of a snapshot.
 #[derive(Serialize, Deserialize)]
@@ -49,23 +53,28 @@ struct SnapshotPiece {
     vote: Vote,
     meta: SnapshotMeta,
     offset: u64,
-    #[serde(with = "as_bytes")]
+    #[serde(with = "drover_model::rpc::as_bytes")]
     data: Vec<u8>,
     done: bool,
 }
 
-impl Method for SnapshotPiece {
-    const NAME: &'static str = "raft.snapshot";
-    type Reply = Result<InstallSnapshotResponse<u64>, RaftError<u64, InstallSnapshotError>>;
-}
+method!(SnapshotPiece, "raft.snapshot", Result<InstallSnapshotResponse<u64>, RaftError<u64, InstallSnapshotError>>);
 
 /// Answers what other servers ask.
-pub(super) fn router(raft: Raft<TypeConfig>) -> Router {
+pub(super) fn router(raft: Raft<TypeConfig>, contact: Arc<Contact>) -> Router {
     let (append, vote, snapshot) = (raft.clone(), raft.clone(), raft);
     Router::new()
         .method(move |caller, message: Append| {
-            let raft = append.clone();
-            async move { server(&caller).map(|()| raft)?.append_entries(message.0).await.pipe() }
+            let (raft, contact) = (append.clone(), Arc::clone(&contact));
+            async move {
+                server(&caller)?;
+                let leader = message.0.vote.leader_id.node_id;
+                let answer = raft.append_entries(message.0).await;
+                if answer.as_ref().is_ok_and(accepted) {
+                    contact.heard(leader, caller.connection);
+                }
+                Ok(answer)
+            }
         })
         .method(move |caller, message: AskForVote| {
             let raft = vote.clone();
@@ -87,11 +96,43 @@ trait Pipe: Sized {
 
 impl<T, E> Pipe for Result<T, E> {}
 
+/// Whether the one who answers follows the leader who asked.
+fn accepted(answer: &AppendEntriesResponse<u64>) -> bool {
+    !matches!(answer, AppendEntriesResponse::HigherVote(_))
+}
+
 /// Nobody but servers may take part.
-fn server(caller: &Caller) -> Result<(), Error> {
+pub(crate) fn server(caller: &Caller) -> Result<(), Error> {
     match &caller.connection {
         Some(connection) if connection.peer().role == Role::Server => Ok(()),
         _ => Err(Error::forbidden()),
+    }
+}
+
+/// After so many calls in a row without an answer, a connection is given up for a new one: what a break in the network has swallowed, TCP may send again only much
+/// later.
+const UNANSWERED: u32 = 5;
+
+/// A connection, and how many calls over it have had no answer since the last one that had.
+#[derive(Clone)]
+struct Way {
+    connection: Connection,
+    unanswered: Arc<AtomicU32>,
+}
+
+/// Counts a call as unanswered when it is given up, which is when openraft drops it.
+struct Attempt<'a> {
+    way: &'a Way,
+    answered: bool,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if self.answered {
+            self.way.unanswered.store(0, Ordering::Relaxed);
+        } else if self.way.unanswered.fetch_add(1, Ordering::Relaxed) + 1 >= UNANSWERED {
+            self.way.connection.close();
+        }
     }
 }
 
@@ -100,7 +141,8 @@ fn server(caller: &Caller) -> Result<(), Error> {
 pub(super) struct Network {
     transport: Arc<dyn Transport>,
     hello: Hello,
-    connections: Arc<Mutex<BTreeMap<String, Connection>>>,
+    lease: Arc<Lease>,
+    ways: Arc<Mutex<BTreeMap<String, Way>>>,
 }
 
 impl fmt::Debug for Network {
@@ -110,30 +152,31 @@ impl fmt::Debug for Network {
 }
 
 impl Network {
-    pub(super) fn new(transport: Arc<dyn Transport>, hello: Hello) -> Self {
-        Self { transport, hello, connections: Arc::default() }
+    pub(super) fn new(transport: Arc<dyn Transport>, hello: Hello, lease: Arc<Lease>) -> Self {
+        Self { transport, hello, lease, ways: Arc::default() }
     }
 
-    fn known(&self, address: &str) -> Option<Connection> {
-        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        connections.get(address).filter(|connection| !connection.is_closed()).cloned()
+    fn known(&self, address: &str) -> Option<Way> {
+        let ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        ways.get(address).filter(|way| !way.connection.is_closed()).cloned()
     }
 
-    async fn connection(&self, address: &str) -> Result<Connection, std::io::Error> {
-        if let Some(connection) = self.known(address) {
-            return Ok(connection);
+    async fn way(&self, address: &str) -> Result<Way, std::io::Error> {
+        if let Some(way) = self.known(address) {
+            return Ok(way);
         }
         // The other end has nothing to ask over this connection: it dials itself.
         let connection = Connection::open(&*self.transport, address, self.hello.clone(), Arc::new(Router::new())).await?;
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).insert(address.to_owned(), connection.clone());
-        Ok(connection)
+        let way = Way { connection, unanswered: Arc::default() };
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner).insert(address.to_owned(), way.clone());
+        Ok(way)
     }
 }
 
 impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Route;
 
-    async fn new_client(&mut self, target: u64, node: &BasicNode) -> Route {
+    async fn new_client(&mut self, target: u64, node: &ServerNode) -> Route {
         Route { network: self.clone(), target, address: node.addr.clone() }
     }
 }
@@ -146,18 +189,21 @@ pub(super) struct Route {
 }
 
 impl Route {
-    async fn call<M, T, E>(&self, message: M, option: &RPCOption) -> Result<T, RPCError<u64, BasicNode, RaftError<u64, E>>>
+    async fn call<M, T, E>(&self, message: M, option: &RPCOption) -> Result<T, RPCError<u64, ServerNode, RaftError<u64, E>>>
     where
         M: Method<Reply = Result<T, RaftError<u64, E>>>,
         E: std::error::Error,
     {
         let limit = option.hard_ttl();
-        let connecting = tokio::time::timeout(limit, self.network.connection(&self.address));
-        let connection = match connecting.await {
-            Ok(connection) => connection.map_err(|error| unreachable(&error))?,
+        let way = match tokio::time::timeout(limit, self.network.way(&self.address)).await {
+            Ok(way) => way.map_err(|error| unreachable(&error))?,
             Err(elapsed) => return Err(unreachable(&elapsed)),
         };
-        match connection.call(&Header::default(), &message, limit).await {
+        let mut attempt = Attempt { way: &way, answered: false };
+        let answer = way.connection.call(&Header::default(), &message, limit).await;
+        attempt.answered = !answer.as_ref().is_err_and(Error::is_unavailable);
+        drop(attempt);
+        match answer {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(error)) => Err(RPCError::RemoteError(RemoteError::new(self.target, error))),
             Err(error) if error.status == 413 => Err(RPCError::PayloadTooLarge(PayloadTooLarge::new_entries_hint(1))),
@@ -167,7 +213,7 @@ impl Route {
     }
 }
 
-fn unreachable<E: std::error::Error>(error: &(impl std::error::Error + 'static)) -> RPCError<u64, BasicNode, E> {
+fn unreachable<E: std::error::Error>(error: &(impl std::error::Error + 'static)) -> RPCError<u64, ServerNode, E> {
     RPCError::Unreachable(Unreachable::from(AnyError::new(error)))
 }
 
@@ -176,15 +222,20 @@ impl RaftNetwork<TypeConfig> for Route {
         &mut self,
         rpc: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
-    ) -> Result<AppendEntriesResponse<u64>, RPCError<u64, BasicNode, RaftError<u64>>> {
-        self.call(Append(rpc), &option).await
+    ) -> Result<AppendEntriesResponse<u64>, RPCError<u64, ServerNode, RaftError<u64>>> {
+        let (term, asked) = (rpc.vote.leader_id.term, Instant::now());
+        let answer = self.call(Append(rpc), &option).await;
+        if answer.as_ref().is_ok_and(accepted) {
+            self.network.lease.acknowledged(term, self.target, asked);
+        }
+        answer
     }
 
     async fn install_snapshot(
         &mut self,
         rpc: InstallSnapshotRequest<TypeConfig>,
         option: RPCOption,
-    ) -> Result<InstallSnapshotResponse<u64>, RPCError<u64, BasicNode, RaftError<u64, InstallSnapshotError>>> {
+    ) -> Result<InstallSnapshotResponse<u64>, RPCError<u64, ServerNode, RaftError<u64, InstallSnapshotError>>> {
         let InstallSnapshotRequest { vote, meta, offset, data, done } = rpc;
         self.call(SnapshotPiece { vote, meta, offset, data, done }, &option).await
     }
@@ -193,7 +244,7 @@ impl RaftNetwork<TypeConfig> for Route {
         &mut self,
         rpc: VoteRequest<u64>,
         option: RPCOption,
-    ) -> Result<VoteResponse<u64>, RPCError<u64, BasicNode, RaftError<u64>>> {
+    ) -> Result<VoteResponse<u64>, RPCError<u64, ServerNode, RaftError<u64>>> {
         self.call(AskForVote(rpc), &option).await
     }
 

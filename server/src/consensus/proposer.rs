@@ -4,18 +4,18 @@ use std::{sync::Arc, time::Duration};
 
 use drover_runtime::Clock;
 use openraft::{
-    BasicNode, Raft,
+    Raft,
     error::{ClientWriteError, Fatal, RaftError},
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::{JoinHandle, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Error, leadership,
-    types::{Batch, Item, TypeConfig},
+    types::{Batch, Item, ServerNode, TypeConfig},
 };
 use crate::fsm::command::{Applied, COMMAND_VERSION, Command, Proposed};
 
@@ -35,6 +35,7 @@ const BATCHES_IN_FLIGHT: usize = 2;
 pub(super) struct Proposer {
     queue: mpsc::Sender<Waiting>,
     clock: Arc<dyn Clock>,
+    held: watch::Sender<bool>,
 }
 
 struct Waiting {
@@ -45,13 +46,20 @@ struct Waiting {
 impl Proposer {
     pub(super) fn start(raft: Raft<TypeConfig>, clock: Arc<dyn Clock>, stop: CancellationToken) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUED_COMMANDS);
+        let held = watch::Sender::new(false);
+        let hold = held.subscribe();
         let task = tokio::spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = run(raft, waiting) => {}
+                () = run(raft, waiting, hold) => {}
             }
         });
-        (Self { queue, clock }, task)
+        (Self { queue, clock, held }, task)
+    }
+
+    /// While it is held, commands wait; nothing is lost.
+    pub(super) fn hold(&self, held: bool) {
+        self.held.send_replace(held);
     }
 
     pub(super) async fn propose(&self, command: Command) -> Result<Applied, Error> {
@@ -68,11 +76,14 @@ impl Proposer {
     }
 }
 
-async fn run(raft: Raft<TypeConfig>, mut waiting: mpsc::Receiver<Waiting>) {
+async fn run(raft: Raft<TypeConfig>, mut waiting: mpsc::Receiver<Waiting>, mut held: watch::Receiver<bool>) {
     let mut in_flight = JoinSet::new();
     while let Some(first) = waiting.recv().await {
         while in_flight.len() >= BATCHES_IN_FLIGHT {
             in_flight.join_next().await;
+        }
+        if held.wait_for(|held| !held).await.is_err() {
+            return;
         }
         let (batch, answers) = gather(first, &mut waiting);
         let raft = raft.clone();
@@ -105,7 +116,7 @@ async fn write(raft: &Raft<TypeConfig>, batch: Batch, answers: Vec<oneshot::Send
     }
 }
 
-fn why(error: RaftError<u64, ClientWriteError<u64, BasicNode>>) -> Error {
+fn why(error: RaftError<u64, ClientWriteError<u64, ServerNode>>) -> Error {
     match error {
         RaftError::APIError(ClientWriteError::ForwardToLeader(forward)) => leadership::not_leader(Some(&forward)),
         RaftError::APIError(ClientWriteError::ChangeMembershipError(error)) => Error::Storage(error.to_string()),

@@ -1,40 +1,54 @@
 //! The newest snapshot, in one file that is replaced as a whole.
 //!
 //! The file: magic (8 bytes), version (u16), length of the description (u32), the description (MessagePack), its CRC-32 (u32), then the sealed state: the
-//! state machine's bytes and their CRC-32. All numbers are little endian. The sealed state travels to other servers as it is.
+//! state machine's bytes, packed with gzip (since version 2), and the CRC-32 of that. All numbers are little endian. The sealed state travels to other servers as it is.
 
 use std::{
-    io,
+    io::{self, BufReader, BufWriter, Read, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use bytes::{Buf, BufMut};
 use drover_runtime::Disk;
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 
 use super::{log::Error, types::SnapshotMeta};
 
 const FILE: &str = "snapshot";
 const MAGIC: &[u8; 8] = b"DROVERSS";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const CRC_BYTES: usize = 4;
+/// What goes to and comes from the packer at a time.
+const BUFFER_BYTES: usize = 64 << 10;
 /// Of the whole file.
 const FILE_BYTES: u64 = 16 << 30;
 /// Of the description alone.
 const META_BYTES: usize = 16 << 20;
 
-/// Adds the checksum.
-pub(super) fn seal(mut state: Vec<u8>) -> Vec<u8> {
-    let crc = crc32fast::hash(&state);
-    state.put_u32_le(crc);
-    state
+/// What gzip streams begin with. The first version's states are not packed, and begin otherwise.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Packs what `write` gives, and adds the checksum.
+pub(super) fn seal<E: From<io::Error>>(write: impl FnOnce(&mut dyn Write) -> Result<(), E>) -> Result<Vec<u8>, E> {
+    let mut packed = BufWriter::with_capacity(BUFFER_BYTES, GzEncoder::new(Vec::new(), Compression::fast()));
+    write(&mut packed)?;
+    let mut sealed = packed.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?;
+    let crc = crc32fast::hash(&sealed);
+    sealed.put_u32_le(crc);
+    Ok(sealed)
 }
 
-/// Checks the checksum and takes it off.
-pub(super) fn unseal(sealed: &[u8]) -> Result<&[u8], io::Error> {
+fn checked(sealed: &[u8]) -> io::Result<&[u8]> {
     let damaged = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("the snapshot's state {what}"));
     let (state, mut crc) = sealed.split_at_checked(sealed.len().wrapping_sub(CRC_BYTES)).ok_or_else(|| damaged("is cut off"))?;
     if crc.get_u32_le() == crc32fast::hash(state) { Ok(state) } else { Err(damaged("does not have the checksum that it was written with")) }
+}
+
+/// Checks the checksum, and gives what was sealed.
+pub(super) fn unseal(sealed: &[u8]) -> io::Result<Box<dyn Read + '_>> {
+    let state = checked(sealed)?;
+    Ok(if state.starts_with(&GZIP) { Box::new(BufReader::with_capacity(BUFFER_BYTES, GzDecoder::new(state))) } else { Box::new(state) })
 }
 
 /// Where the newest snapshot is.
@@ -51,10 +65,6 @@ impl SnapshotStore {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
-    }
-
-    pub(super) fn is_instant(&self) -> bool {
-        self.disk.is_instant()
     }
 
     pub(super) fn write(&self, meta: &SnapshotMeta, sealed: &[u8]) -> Result<(), Error> {
@@ -96,7 +106,7 @@ impl SnapshotStore {
         }
         let meta = rmp_serde::from_slice(meta).map_err(|error| damaged(header, &error.to_string()))?;
         let sealed = rest.to_vec();
-        unseal(&sealed).map_err(|error| damaged(header + length + CRC_BYTES, &error.to_string()))?;
+        checked(&sealed).map_err(|error| damaged(header + length + CRC_BYTES, &error.to_string()))?;
         Ok(Some((meta, sealed)))
     }
 }

@@ -53,8 +53,8 @@ impl StateMachine for Machine {
         Box::new(Frozen(self.0.lock().unwrap().clone()))
     }
 
-    fn restore(&mut self, bytes: &[u8]) -> Result<(), BoxError> {
-        let (pairs, index) = rmp_serde::from_slice(bytes)?;
+    fn restore(&mut self, input: &mut dyn io::Read) -> Result<(), BoxError> {
+        let (pairs, index) = rmp_serde::from_read(input)?;
         *self.0.lock().unwrap() = Pairs { pairs, index };
         Ok(())
     }
@@ -63,8 +63,8 @@ impl StateMachine for Machine {
 struct Frozen(Pairs);
 
 impl SnapshotSource for Frozen {
-    fn write(self: Box<Self>) -> Result<Vec<u8>, BoxError> {
-        Ok(rmp_serde::to_vec(&(&self.0.pairs, self.0.index))?)
+    fn write(self: Box<Self>, out: &mut dyn io::Write) -> Result<(), BoxError> {
+        Ok(rmp_serde::encode::write(out, &(&self.0.pairs, self.0.index))?)
     }
 }
 

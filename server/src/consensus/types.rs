@@ -1,8 +1,9 @@
 //! What openraft is told about our commands.
 
-use std::{fmt, io::Cursor, sync::Arc};
+use std::{cell::RefCell, fmt, io::Cursor, sync::Arc};
 
 use bytes::Bytes;
+use drover_model::rpc::as_bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::Error;
@@ -14,16 +15,39 @@ openraft::declare_raft_types!(
         D = Batch,
         R = BatchApplied,
         NodeId = u64,
-        Node = openraft::BasicNode,
+        Node = ServerNode,
         SnapshotData = Cursor<Vec<u8>>,
 );
+
+/// What the log says of a server. Logs of the first version have its address alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerNode {
+    /// The RPC address that others reach it at.
+    pub addr: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub datacenter: String,
+    /// It follows and answers stale reads, but is never asked for its vote.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub non_voting: bool,
+}
+
+impl From<String> for ServerNode {
+    fn from(addr: String) -> Self {
+        Self { addr, ..Self::default() }
+    }
+}
 
 pub(super) type Entry = openraft::Entry<TypeConfig>;
 pub(super) type LogId = openraft::LogId<u64>;
 pub(super) type Vote = openraft::Vote<u64>;
 pub(super) type StorageError = openraft::StorageError<u64>;
-pub(super) type SnapshotMeta = openraft::SnapshotMeta<u64, openraft::BasicNode>;
-pub(super) type StoredMembership = openraft::StoredMembership<u64, openraft::BasicNode>;
+pub(super) type SnapshotMeta = openraft::SnapshotMeta<u64, ServerNode>;
+pub(super) type StoredMembership = openraft::StoredMembership<u64, ServerNode>;
+
+/// What a thread keeps of the buffer it encodes in.
+const GATHERED_BYTES: usize = 64 << 10;
 
 /// Commands that share a log entry.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -51,9 +75,20 @@ pub(super) struct Item {
 
 impl Item {
     pub(super) fn new(proposed: Proposed) -> Result<Self, Error> {
-        let encoded = rmp_serde::to_vec_named(&proposed).map_err(|error| Error::Encode(error.to_string()))?;
-        Ok(Self { proposed: Arc::new(proposed), encoded: encoded.into() })
+        let encoded = encoded(&proposed)?;
+        Ok(Self { proposed: Arc::new(proposed), encoded })
     }
+}
+
+/// The bytes of a command, in memory of just their size: the log keeps them for a while. They are gathered in a buffer that each thread uses again.
+fn encoded(proposed: &Proposed) -> Result<Bytes, Error> {
+    thread_local!(static GATHERED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+    GATHERED.with_borrow_mut(|gathered| {
+        gathered.clear();
+        gathered.shrink_to(GATHERED_BYTES);
+        rmp_serde::encode::write_named(gathered, proposed).map_err(|error| Error::Encode(error.to_string()))?;
+        Ok(Bytes::copy_from_slice(gathered))
+    })
 }
 
 /// Commands can hold secrets.
@@ -65,7 +100,7 @@ impl fmt::Debug for Item {
 
 impl Serialize for Item {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.encoded)
+        as_bytes::serialize(&self.encoded, serializer)
     }
 }
 
@@ -81,35 +116,4 @@ impl<'de> Deserialize<'de> for Item {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchApplied {
     pub(super) applied: Vec<Applied>,
-}
-
-/// Bytes as such, not as a list of numbers.
-pub(super) mod as_bytes {
-    use super::*;
-
-    pub(in crate::consensus) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(bytes)
-    }
-
-    pub(in crate::consensus) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        struct BytesVisitor;
-
-        impl de::Visitor<'_> for BytesVisitor {
-            type Value = Vec<u8>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("bytes")
-            }
-
-            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-                Ok(bytes.to_vec())
-            }
-
-            fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
-                Ok(bytes)
-            }
-        }
-
-        deserializer.deserialize_byte_buf(BytesVisitor)
-    }
 }

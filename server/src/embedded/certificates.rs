@@ -1,6 +1,6 @@
 //! The cluster's certificate authority: made once, kept encrypted, asked by tasks.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, net::IpAddr, sync::Arc, time::Duration};
 
 use drover_model::{
     rpc::{
@@ -10,6 +10,8 @@ use drover_model::{
     },
     secret::SecretText,
 };
+
+use drover_runtime::apart;
 
 use super::{
     Stores, access,
@@ -59,7 +61,7 @@ impl Stores {
         let key = self.open_key(&ca)?;
         let (now, random) = (self.clock.now(), Arc::clone(&self.random));
         let previous = ca.previous_pem.clone();
-        let issued = tokio::task::spawn_blocking(move || authority::issue(&ca.certificate_pem, &key, &subject, now, &*random)).await;
+        let issued = apart(move || authority::issue(&ca.certificate_pem, &key, &subject, now, &*random)).await;
         let mut issued = finished(issued)?;
         // Whoever was given a certificate of an earlier authority is trusted on.
         issued.ca_chain_pem.extend(previous);
@@ -87,7 +89,7 @@ impl Stores {
         let now = self.clock.now();
         let name = format!("Drover CA {}", self.random.number() % 1_000_000);
         let random = Arc::clone(&self.random);
-        let (certificate_pem, private_key) = finished(tokio::task::spawn_blocking(move || authority::create(&name, now, &*random)).await)?;
+        let (certificate_pem, private_key) = finished(apart(move || authority::create(&name, now, &*random)).await)?;
         let sealed = seal::seal(&key, KEY_NAME, private_key.expose().as_bytes(), &*self.random)
             .map_err(|error| Error::internal(error.to_string()))?;
         let mut previous_pem: Vec<String> =
@@ -110,7 +112,7 @@ fn not_there_yet() -> Error {
 }
 
 /// The outcome of work that was done aside.
-fn finished<T>(outcome: Result<Result<T, AuthorityError>, tokio::task::JoinError>) -> Result<T, Error> {
+fn finished<T>(outcome: io::Result<Result<T, AuthorityError>>) -> Result<T, Error> {
     outcome.map_err(|_| Error::internal("making a certificate was cut off"))?.map_err(|error| Error::internal(error.to_string()))
 }
 

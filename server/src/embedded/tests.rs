@@ -21,6 +21,10 @@ use drover_model::{
     secret::SecretText,
     time::UnixNanos,
 };
+use drover_model::{
+    rpc::variable::{VariableDelete, VariableGet, VariableList, VariableLockChange, VariableOutcome, VariablePut},
+    variable::LockTerms,
+};
 use drover_runtime::{OsRandom, RealClock};
 use futures::future::BoxFuture;
 
@@ -274,4 +278,90 @@ async fn identities_are_signed_for_allocations_of_the_calling_node() {
     state.put_allocation(ended);
     propose.store.publish(state);
     assert_eq!(keyring.bearer(jwt).unwrap_err().status, 403);
+}
+
+fn variable(path: &str, value: &str) -> VariablePut {
+    let items = Some([("password".to_owned(), SecretText::new(value))].into());
+    VariablePut { namespace: "default".into(), path: path.into(), items, check: None, holder: String::new(), acquire: None }
+}
+
+fn variable_get(path: &str) -> VariableGet {
+    VariableGet { options: ReadOptions::default(), path: path.into() }
+}
+
+#[tokio::test]
+async fn variables_are_encrypted_checked_and_listed() {
+    let cluster = cluster().await;
+    let stores = &cluster.stores;
+    let first = stores.variable_put(variable("nomad/jobs/shop", "hunter2")).await.unwrap();
+    let read = stores.variable_get(variable_get("nomad/jobs/shop")).await.unwrap();
+    assert_eq!(read.data.as_ref().unwrap().items["password"].expose(), "hunter2");
+    assert_eq!(read.meta.index, first.index);
+
+    let mut bytes = Vec::new();
+    crate::state::snapshot::encode(&cluster.store.snapshot(), &mut bytes).unwrap();
+    assert!(!bytes.windows(7).any(|part| part == b"hunter2"), "the state holds the value as it is");
+    let again = crate::state::snapshot::decode(&mut bytes.as_slice()).unwrap();
+    assert_eq!(
+        again.variable(&"default".into(), "nomad/jobs/shop"),
+        cluster.store.snapshot().variable(&"default".into(), "nomad/jobs/shop")
+    );
+
+    let checked = |check| VariablePut { check: Some(check), ..variable("nomad/jobs/shop", "other") };
+    for (check, outcome) in
+        [(first.index + 7, VariableOutcome::Conflict), (0, VariableOutcome::Conflict), (first.index, VariableOutcome::Done)]
+    {
+        assert_eq!(stores.variable_put(checked(check)).await.unwrap().outcome, outcome, "{check}");
+    }
+    stores.variable_put(variable("other/a", "x")).await.unwrap();
+    let list = |prefix: &str, per_page| VariableList { options: ReadOptions { prefix: prefix.into(), per_page, ..ReadOptions::default() } };
+    for (prefix, per_page, paths) in
+        [("", 0, vec!["nomad/jobs/shop", "other/a"]), ("nomad", 0, vec!["nomad/jobs/shop"]), ("", 1, vec!["nomad/jobs/shop"])]
+    {
+        let found = stores.variable_list(list(prefix, per_page)).await.unwrap();
+        assert_eq!(found.data.iter().map(|row| row.path.as_str()).collect::<Vec<_>>(), paths);
+        assert_eq!(found.meta.next_token, if per_page == 1 { "default.other/a" } else { "" });
+    }
+    let delete = VariableDelete { namespace: "default".into(), path: "other/a".into(), check: None, holder: String::new() };
+    assert_eq!(stores.variable_delete(delete).await.unwrap().outcome, VariableOutcome::Done);
+    assert_eq!(stores.variable_get(variable_get("other/a")).await.unwrap().data, None);
+}
+
+#[tokio::test]
+async fn variables_have_sound_names_and_bounded_items() {
+    let cluster = cluster().await;
+    let long = "a".repeat(129);
+    for path in ["", "a b", "a.b", "a@b", "nomad", "nomad/other", "nomad/jobsx", long.as_str()] {
+        let error = cluster.stores.variable_put(variable(path, "hunter2")).await.unwrap_err();
+        assert!(error.status == 400 && !error.message.contains("hunter2"), "{path:?}: {error}");
+    }
+    let large = cluster.stores.variable_put(variable("a", &"x".repeat(65 << 10))).await.unwrap_err();
+    assert!(large.message.contains("64 KiB"), "{large}");
+    let elsewhere = VariablePut { namespace: "prod".into(), ..variable("a", "x") };
+    assert!(cluster.stores.variable_put(elsewhere).await.unwrap_err().message.contains("nonexistent namespace"));
+}
+
+#[tokio::test]
+async fn a_lock_keeps_others_out() {
+    let cluster = cluster().await;
+    let stores = &cluster.stores;
+    let terms = || LockTerms { id: String::new(), ttl: Duration::from_secs(3600), delay: Duration::ZERO };
+    let acquire = || VariablePut { items: None, acquire: Some(terms()), ..variable("lock/me", "") };
+    let taken = stores.variable_put(acquire()).await.unwrap();
+    let lock = cluster.store.snapshot().variable(&"default".into(), "lock/me").unwrap().lock.clone().unwrap();
+    assert_eq!((taken.outcome, lock.terms.id.len()), (VariableOutcome::Done, 36));
+
+    assert_eq!(stores.variable_put(acquire()).await.unwrap().outcome, VariableOutcome::Held);
+    let refused = stores.variable_put(variable("lock/me", "mine")).await.unwrap();
+    assert_eq!((refused.outcome, refused.variable.metadata.modify_index), (VariableOutcome::Held, 0));
+    let delete = || VariableDelete { namespace: "default".into(), path: "lock/me".into(), check: None, holder: String::new() };
+    assert_eq!(stores.variable_delete(delete()).await.unwrap().outcome, VariableOutcome::Held);
+
+    let mine = VariablePut { holder: lock.terms.id.clone(), ..variable("lock/me", "mine") };
+    assert_eq!(stores.variable_put(mine).await.unwrap().outcome, VariableOutcome::Done);
+    let change = |id: &str, release| VariableLockChange { namespace: "default".into(), path: "lock/me".into(), id: id.into(), release };
+    assert_eq!(stores.variable_lock(change("another", true)).await.unwrap().outcome, VariableOutcome::Held);
+    assert_eq!(stores.variable_lock(change(&lock.terms.id, false)).await.unwrap().outcome, VariableOutcome::Done);
+    assert_eq!(stores.variable_lock(change(&lock.terms.id, true)).await.unwrap().outcome, VariableOutcome::Done);
+    assert_eq!(stores.variable_put(variable("lock/me", "free")).await.unwrap().outcome, VariableOutcome::Done);
 }

@@ -17,7 +17,7 @@ impl Change<'_> {
             let before = known.clone();
             let mut allocation = Allocation::clone(&before);
             self.take_report(&mut allocation, report);
-            if *before == allocation {
+            if says_nothing_new(&before, &allocation) {
                 continue;
             }
             let health = (before.is_healthy(), allocation.is_healthy());
@@ -39,8 +39,12 @@ impl Change<'_> {
         if allocation.client_status == ClientStatus::Unknown && client_status != ClientStatus::Unknown {
             self.note_client_status(allocation, client_status);
         }
-        allocation.client_status = client_status;
-        allocation.client_description = client_description;
+        // The servers gave it up, and its room with it. A node that returns may still be busy stopping it: it does not come back for that.
+        let given_up = allocation.client_status == ClientStatus::Lost && allocation.is_server_terminal();
+        if !given_up || client_status.is_terminal() {
+            allocation.client_status = client_status;
+            allocation.client_description = client_description;
+        }
         if !task_states.is_empty() {
             allocation.task_states = task_states;
         }
@@ -77,6 +81,16 @@ impl Change<'_> {
         self.put_evaluations(evaluations);
         Ok(())
     }
+}
+
+/// Looks only at what a report can change: comparing whole allocations would compare their jobs.
+fn says_nothing_new(before: &Allocation, after: &Allocation) -> bool {
+    before.client_status == after.client_status
+        && before.client_description == after.client_description
+        && before.deployment_status == after.deployment_status
+        && before.network_status == after.network_status
+        && before.alloc_states.len() == after.alloc_states.len()
+        && before.task_states == after.task_states
 }
 
 fn merge(into: &mut DesiredTransition, from: &DesiredTransition) {

@@ -3,6 +3,7 @@
 use drover_model::{
     ids::{AllocId, KeyId, NodeId},
     kv::{KvEntry, SealedVersion, StoredSecret},
+    rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
 };
 
@@ -131,6 +132,17 @@ impl Change<'_> {
             return Err(Refusal::Conflict { found: 0 });
         }
         self.state.put_ca(ca);
+        Ok(())
+    }
+
+    pub(super) fn autopilot_config(&mut self, config: AutopilotConfig, check: Option<u64>) -> Done {
+        let known = self.state.autopilot_config();
+        let found = known.modify_index;
+        if check.is_some_and(|expected| expected != found) {
+            return Err(Refusal::Conflict { found });
+        }
+        let create_index = if known.create_index == 0 { self.index } else { known.create_index };
+        self.state.put_autopilot_config(AutopilotConfig { create_index, modify_index: self.index, ..config });
         Ok(())
     }
 

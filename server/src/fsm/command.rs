@@ -9,18 +9,21 @@ use drover_model::{
     allocation::{AllocationBatch, AllocationReport, DesiredTransition},
     deployment::{Deployment, DeploymentStatusUpdate},
     evaluation::Evaluation,
-    ids::{AllocId, DeploymentId, EvalId, JobKey, KeyId, NodeId},
+    ids::{AllocId, DeploymentId, EvalId, JobKey, KeyId, Name, NodeId},
     job::{Job, JobSubmission},
     kv::SealedVersion,
+    namespace::{Namespace, NodePool},
     node::{DrainStrategy, Eligibility, LastDrain, Node, NodeEvent, NodeStatus},
     plan::Stop,
+    rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
     time::UnixNanos,
+    variable::{LockTerms, SealedItems},
 };
 use serde::{Deserialize, Serialize};
 
 /// The version of commands in the log. A newer one than this binary's is refused when the log is opened.
-pub const COMMAND_VERSION: u16 = 1;
+pub const COMMAND_VERSION: u16 = 2;
 
 /// One command with the moment it was proposed at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -162,6 +165,29 @@ pub enum Command {
         path: String,
     },
 
+    /// Writes a variable; with `acquire`, locks it too. `sealed` may be missing only then, and keeps what is there. `holder` is the lock that the writer has.
+    VariablePut {
+        namespace: Name,
+        path: Name,
+        sealed: Option<Box<SealedItems>>,
+        check: Option<u64>,
+        holder: String,
+        acquire: Option<LockTerms>,
+    },
+    VariableDelete {
+        namespace: Name,
+        path: Name,
+        check: Option<u64>,
+        holder: String,
+    },
+    /// Renews a lock, or gives it up.
+    VariableLock {
+        namespace: Name,
+        path: Name,
+        id: String,
+        release: bool,
+    },
+
     KeyUpsert {
         key: Box<crate::identity::StoredKey>,
     },
@@ -172,9 +198,35 @@ pub enum Command {
         ca: Box<crate::identity::StoredCa>,
     },
 
+    NamespacePut {
+        namespace: Box<Namespace>,
+    },
+    NamespaceDelete {
+        name: String,
+    },
+    NodePoolPut {
+        pool: Box<NodePool>,
+    },
+    NodePoolDelete {
+        name: String,
+    },
+
     SchedulerConfig {
         config: Box<crate::state::SchedulerConfig>,
         check: Option<u64>,
+    },
+    AutopilotConfig {
+        config: Box<AutopilotConfig>,
+        check: Option<u64>,
+    },
+
+    /// A part of a packed state, of `of`; with the last one, that state takes this one's place.
+    StateRestore {
+        id: u64,
+        part: u32,
+        of: u32,
+        #[serde(with = "drover_model::rpc::as_bytes")]
+        data: Vec<u8>,
     },
 }
 

@@ -28,4 +28,6 @@ pub enum Effect {
     JobChanged(JobKey),
     /// The scheduler's settings changed.
     SchedulerConfigChanged,
+    /// Another state has taken this one's place: whatever services remember is of the old one.
+    Restored,
 }

@@ -40,6 +40,7 @@ impl Change<'_> {
         } else if let Some(known) = &known {
             node.status_updated_at = known.status_updated_at;
         }
+        self.ensure_node_pool(&node.node_pool);
         let may_take_more = node.is_schedulable() && node.computed_class != class_before;
         let id = node.id;
         self.put_node(node);

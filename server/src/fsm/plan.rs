@@ -31,11 +31,9 @@ impl Change<'_> {
 
     fn put_planned_deployment(&mut self, mut deployment: Deployment) {
         match self.state.deployment(deployment.id) {
-            // What was counted since stays; only what the plan decides changes.
+            // What was counted since stays, and what became of it; only what the plan decides changes.
             Some(known) => {
                 let mut changed = Deployment::clone(known);
-                changed.status = deployment.status;
-                changed.status_description = deployment.status_description;
                 for (name, planned) in deployment.task_groups {
                     let group = changed.task_groups.entry(name).or_default();
                     group.desired_canaries = planned.desired_canaries;

@@ -4,11 +4,13 @@ use drover_model::{
     allocation::{AllocDeploymentStatus, Allocation, ClientStatus, DesiredStatus},
     deployment::{DeploymentState, DeploymentStatus, DeploymentStatusUpdate, description},
     evaluation::{EvalStatus, Evaluation},
-    ids::JobKey,
+    ids::{JobKey, KeyId},
     job::{Job, JobStatus},
     json::Map,
-    node::NodeStatus,
+    namespace::{Namespace, NodePool},
+    node::{Node, NodeStatus},
     plan::Stop,
+    variable::{LockTerms, SealedItems},
 };
 
 use super::{
@@ -35,6 +37,12 @@ fn bytes(state: &State) -> Vec<u8> {
     bytes
 }
 
+fn variable_put(check: Option<u64>, holder: &str) -> Command {
+    let sealed = SealedItems { key_id: KeyId::from_random([3; 16]), nonce: vec![1], bytes: vec![2] };
+    let (namespace, path, holder) = ("default".into(), "a/b".into(), holder.to_owned());
+    Command::VariablePut { namespace, path, sealed: Some(Box::new(sealed)), check, holder, acquire: None }
+}
+
 /// A life of a small cluster, as commands.
 fn life() -> Vec<Command> {
     let web = Arc::new(job("web", 2));
@@ -47,6 +55,10 @@ fn life() -> Vec<Command> {
         Command::AllocationsReport { node_id: node_id(1), reports: vec![report(1, ClientStatus::Running, None)], evaluations: vec![] },
         Command::KvPut { key: "a".to_owned(), value: vec![1], flags: 0, check: Some(7) },
         Command::KvPut { key: "a".to_owned(), value: vec![1], flags: 0, check: Some(0) },
+        variable_put(Some(7), ""),
+        variable_put(Some(0), ""),
+        Command::NamespacePut { namespace: Box::new(Namespace { name: "team".to_owned(), ..Namespace::default() }) },
+        Command::NodePoolPut { pool: Box::new(NodePool { name: "gpu".to_owned(), ..NodePool::default() }) },
         Command::JobDeregister { key: JobKey::new("default", "web"), purge: false, no_shutdown_delay: true, evaluation: None },
         Command::NodeStatus { id: node_id(1), status: NodeStatus::Down, event: None, evaluations: vec![] },
     ]
@@ -247,7 +259,7 @@ fn a_node_keeps_what_operators_and_time_gave_it_when_it_registers_again() {
     let mut world = World::default();
     world.ready_node(node(1, 4000, 4000));
     world.run(Command::NodeStatus { id: node_id(1), status: NodeStatus::Down, event: None, evaluations: vec![] });
-    let stranger = drover_model::node::Node { secret_id: "other".to_owned().into(), ..node(1, 1, 1) };
+    let stranger = Node { secret_id: "other".to_owned().into(), ..node(1, 1, 1) };
     let (refused, _) = world.apply(Command::NodeRegister { node: Box::new(stranger) });
     assert!(matches!(refused, Applied::Refused { status: 403, .. }));
     world.run(Command::NodeRegister { node: Box::new(node(1, 8000, 4000)) });
@@ -287,4 +299,72 @@ fn what_ends_frees_room_and_leaves_the_catalogue() {
     assert!(effects.contains(&Effect::Unblock { class, index: world.state.index() }));
     world.run(Command::ServicesUpsert { services: vec![service] });
     assert_eq!(world.state.services().count(), 0, "a late message does not bring it back");
+}
+
+#[test]
+fn a_lock_that_runs_out_lets_others_in_after_its_delay() {
+    let mut world = World::default();
+    let acquire = |id: &str| {
+        let terms = LockTerms { id: id.to_owned(), ttl: Duration::from_secs(10), delay: Duration::from_secs(5) };
+        let Command::VariablePut { namespace, path, sealed, .. } = variable_put(None, "") else { unreachable!() };
+        Command::VariablePut { namespace, path, sealed, check: None, holder: String::new(), acquire: Some(terms) }
+    };
+    world.run(acquire("first"));
+    for (seconds, command, accepted) in [
+        (9, acquire("second"), false),
+        (9, variable_put(None, ""), false),
+        (9, variable_put(None, "first"), true),
+        // It has run out: anybody may write, nobody may lock yet.
+        (11, variable_put(None, "first"), false),
+        (11, acquire("second"), false),
+        (11, variable_put(None, ""), true),
+        (14, acquire("second"), false),
+        (15, acquire("second"), true),
+        (16, variable_put(None, "first"), false),
+    ] {
+        world.seconds = seconds;
+        assert_eq!(world.apply(command.clone()).0.accepted().is_ok(), accepted, "{seconds} {command:?}");
+    }
+}
+
+#[test]
+fn what_is_in_use_is_not_removed() {
+    let mut world = World::default();
+    let namespace = |name: &str, hash: &str| {
+        let namespace = Namespace { name: name.to_owned(), hash: hash.to_owned(), ..Namespace::default() };
+        Command::NamespacePut { namespace: Box::new(namespace) }
+    };
+    world.apply(Command::NodeRegister { node: Box::new(Node { node_pool: "edge".to_owned(), ..node(1, 4000, 4000) }) });
+    let made = world.run(namespace("team", "1"));
+    world.run(namespace("team", "1"));
+    assert_eq!(world.state.namespace("team").unwrap().modify_index, made, "the same again is no change");
+    let changed = world.run(namespace("team", "2"));
+    let team = world.state.namespace("team").unwrap();
+    assert_eq!((team.create_index, team.modify_index), (made, changed));
+    world.run(register(Job { namespace: "team".into(), ..job("web", 1) }, None));
+    let namespace = |name: &str| Command::NamespaceDelete { name: name.to_owned() };
+    let pool = |name: &str| Command::NodePoolDelete { name: name.to_owned() };
+    let refused = |message: &str| Some(message.to_owned());
+    for (command, want) in [
+        (namespace("default"), refused("can not delete default namespace")),
+        (namespace("team"), refused("namespace \"team\" has non-terminal jobs")),
+        (namespace("ghost"), refused("Namespace not found")),
+        (pool("all"), refused("deleting node pool \"all\" is not allowed")),
+        (pool("edge"), refused("node pool \"edge\" has nodes")),
+        (pool("ghost"), refused("node pool not found")),
+        (Command::NodesForget { ids: vec![node_id(1)], evaluations: vec![] }, None),
+        (pool("edge"), None),
+        (Command::JobDeregister { key: JobKey::new("team", "web"), purge: true, no_shutdown_delay: true, evaluation: None }, None),
+        (namespace("team"), None),
+    ] {
+        let (applied, _) = world.apply(command.clone());
+        let found = match applied {
+            Applied::At { .. } => None,
+            Applied::Refused { message, .. } => Some(message),
+            other @ Applied::Conflict { .. } => panic!("{other:?}"),
+        };
+        assert_eq!(found, want, "{command:?}");
+    }
+    let names: Vec<String> = world.state.namespaces().map(|one| one.name.clone()).collect();
+    assert_eq!(names, ["default"]);
 }

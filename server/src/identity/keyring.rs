@@ -10,7 +10,7 @@ use drover_model::{
     },
     secret::SecretText,
 };
-use drover_runtime::{Clock, Random};
+use drover_runtime::{Clock, Random, apart};
 use tokio::time::Instant;
 
 use super::{
@@ -81,7 +81,7 @@ impl Keyring {
 
     async fn add_key(&self) -> Result<(), Error> {
         let (algorithm, random, now) = (self.config.algorithm, Arc::clone(&self.random), self.clock.now());
-        let made = tokio::task::spawn_blocking(move || StoredKey::generate(algorithm, &*random, now)).await;
+        let made = apart(move || StoredKey::generate(algorithm, &*random, now)).await;
         let key = made.map_err(|_| Error::internal("making a key was cut off"))?.map_err(|error| Error::internal(error.to_string()))?;
         self.propose.propose(Command::KeyUpsert { key: Box::new(key) }).await?.accepted().map(|_| ())
     }
@@ -96,7 +96,7 @@ impl Keyring {
         let SignIdentities { auth, requests } = request;
         let (config, random, now) = (Arc::clone(&self.config), Arc::clone(&self.random), self.clock.now());
         // A signature takes about a millisecond of computing, and a node that starts asks for many.
-        let signed = tokio::task::spawn_blocking(move || {
+        let signed = apart(move || {
             let sign = |request: &IdentityRequest| {
                 let issue = Issue { region: &config.region, issuer: config.issuer.as_deref(), now, jti: random.id_bytes() };
                 sign_one(&state, &key, &auth, request, issue)

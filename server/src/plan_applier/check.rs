@@ -7,7 +7,8 @@ use std::{
 
 use drover_model::{
     allocation::Allocation,
-    ids::{AllocId, NodeId},
+    evaluation::Evaluation,
+    ids::{AllocId, JobKey, NodeId},
     plan::Plan,
 };
 use drover_scheduler::apply_check;
@@ -16,24 +17,24 @@ use crate::{fsm::command::PlanApply, state::State};
 
 /// The placements of a plan that is being committed, by node.
 #[derive(Debug, Default)]
-pub(super) struct UnderWay {
+pub(crate) struct UnderWay {
     placements: BTreeMap<NodeId, Vec<Arc<Allocation>>>,
 }
 
 /// What came of a check.
-pub(super) struct Checked {
-    pub(super) apply: PlanApply,
-    pub(super) under_way: UnderWay,
-    pub(super) placed: Vec<AllocId>,
-    pub(super) rejected_nodes: Vec<NodeId>,
+pub(crate) struct Checked {
+    pub(crate) apply: PlanApply,
+    pub(crate) under_way: UnderWay,
+    pub(crate) placed: Vec<AllocId>,
+    pub(crate) rejected_nodes: Vec<NodeId>,
     /// There was more than one command may hold: the rest is for the planner's next look.
-    pub(super) deferred: bool,
+    pub(crate) deferred: bool,
 }
 
 /// Placements in one command.
-pub(super) const MAX_PLACEMENTS: usize = 10_000;
+pub(crate) const MAX_PLACEMENTS: usize = 10_000;
 
-pub(super) fn is_nothing(apply: &PlanApply) -> bool {
+pub(crate) fn is_nothing(apply: &PlanApply) -> bool {
     apply.stops.is_empty()
         && apply.allocations.is_empty()
         && apply.deployment.is_none()
@@ -41,8 +42,15 @@ pub(super) fn is_nothing(apply: &PlanApply) -> bool {
         && apply.evaluations.is_empty()
 }
 
+/// Those of the evaluations whose jobs lose an allocation to what is applied.
+pub(crate) fn robbed(state: &State, apply: &PlanApply, victims: Vec<Evaluation>) -> Vec<Evaluation> {
+    let evicted = apply.stops.iter().filter(|stop| stop.preempted_by.is_some()).filter_map(|stop| state.allocation(stop.id));
+    let jobs: BTreeSet<JobKey> = evicted.map(|allocation| allocation.job_key()).collect();
+    victims.into_iter().filter(|evaluation| jobs.contains(&evaluation.job_key())).collect()
+}
+
 /// Splits a plan into what fits beside the state and the plans under way, and the nodes that turned placements away.
-pub(super) fn check(state: &State, under_way: &BTreeMap<u64, UnderWay>, plan: Plan) -> Checked {
+pub(crate) fn check(state: &State, under_way: &BTreeMap<u64, UnderWay>, plan: Plan) -> Checked {
     let Plan { eval_id, all_at_once, stops, updates, mut placements, deployment, deployment_updates, .. } = plan;
     let deferred = placements.len() > MAX_PLACEMENTS && !all_at_once;
     let later = if deferred { placements.split_off(MAX_PLACEMENTS) } else { Vec::new() };

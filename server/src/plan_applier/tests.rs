@@ -99,14 +99,14 @@ async fn the_evaluations_end_is_committed_with_all_of_its_plan_or_not() {
     let done = || vec![Evaluation { status: EvalStatus::Complete, ..evaluation.clone() }];
     let with_eval = |placements| Plan { eval_id: Some(eval_id(1)), ..plan(placements) };
     let too_much = with_eval(vec![sized(1, &job, 1, 5000, &[]), sized(2, &job, 2, 500, &[])]);
-    let result = queue.submit(too_much, delivery.token(), done()).await.unwrap();
+    let result = queue.submit(too_much, delivery.token(), Vec::new(), done()).await.unwrap();
     assert_eq!((result.placed.clone(), result.rejected_nodes.clone()), (vec![alloc_id(2)], vec![node_id(1)]));
     assert!(result.refresh_index >= Some(result.index));
     let status = || direct.store.snapshot().evaluation(eval_id(1)).unwrap().status;
     assert_eq!(status(), EvalStatus::Pending);
-    let result = queue.submit(with_eval(vec![sized(3, &job, 1, 500, &[])]), delivery.token(), done()).await.unwrap();
+    let result = queue.submit(with_eval(vec![sized(3, &job, 1, 500, &[])]), delivery.token(), Vec::new(), done()).await.unwrap();
     assert_eq!((result.refresh_index, status()), (None, EvalStatus::Complete));
-    let stale = queue.submit(with_eval(vec![sized(4, &job, 1, 100, &[])]), delivery.token() + 1, done()).await;
+    let stale = queue.submit(with_eval(vec![sized(4, &job, 1, 100, &[])]), delivery.token() + 1, Vec::new(), done()).await;
     assert!(stale.unwrap_err().is_unavailable(), "another worker's evaluation");
     stop.cancel();
     running.await.unwrap();
@@ -137,7 +137,7 @@ proptest! {
                     let ports = if port == 0 { vec![] } else { vec![9000 + port] };
                     sized(next, &job, on, cpu, &ports)
                 });
-                queue.submit(plan(placements.collect()), 0, Vec::new())
+                queue.submit(plan(placements.collect()), 0, Vec::new(), Vec::new())
             });
             let results = futures::future::join_all(submissions.collect::<Vec<_>>()).await;
             stop.cancel();

@@ -10,10 +10,10 @@ use drover_model::rpc::{
         CertificateIssue, KvGet, KvList, ServiceInstances, ServiceNames, ServicesRemove, ServicesUpsert, SignIdentities, WorkloadSecretGet,
         WorkloadSecretList,
     },
+    variable::{VariableDelete, VariableGet, VariableList, VariableLockChange, VariablePut},
 };
 use drover_runtime::rpc::{Caller, Handle, Router};
 
-use super::handlers::read_at;
 use crate::Server;
 
 /// `Message: part.method`: a read, of the leader unless it may be stale.
@@ -21,12 +21,13 @@ macro_rules! reads {
     ($($message:ty: $part:ident.$method:ident;)+) => {$(
         impl Handle<$message> for Server {
             async fn handle(&self, caller: Caller, message: $message) -> Result<<$message as Method>::Reply, Error> {
-                if !message.options.stale && let Some(leader) = self.leader_elsewhere(&caller).await? {
-                    return read_at(&leader, &caller, &message, &message.options).await;
+                if !message.options.stale && let Some(reply) = self.read_elsewhere(&caller, &message, &message.options).await? {
+                    return Ok(reply);
                 }
+                self.check_freshness(&message.options).await?;
                 // Who waits for a change must not hold up a server that stops.
                 tokio::select! {
-                    reply = self.$part().$method(message) => reply,
+                    reply = self.$part().$method(message) => reply.map(|read| self.with_freshness(read)),
                     () = self.stopping() => Err(Error::unavailable("this server is shutting down")),
                 }
             }
@@ -56,6 +57,8 @@ reads! {
     SecretList: stores.secret_list;
     WorkloadSecretGet: stores.workload_secret_get;
     WorkloadSecretList: stores.workload_secret_list;
+    VariableGet: stores.variable_get;
+    VariableList: stores.variable_list;
     ServiceInstances: stores.service_instances;
     ServiceNames: stores.service_names;
     Jwks: keyring.jwks;
@@ -66,6 +69,9 @@ writes! {
     KvDelete: stores.kv_delete;
     SecretPut: stores.secret_put;
     SecretDelete: stores.secret_delete;
+    VariablePut: stores.variable_put;
+    VariableDelete: stores.variable_delete;
+    VariableLockChange: stores.variable_lock;
     CaShow: stores.ca_show;
     CaRotate: stores.ca_rotate;
     CertificateIssue: stores.certificate_issue;
@@ -93,6 +99,11 @@ pub(super) fn router(server: &Arc<Server>) -> Router {
         .handle::<SecretDelete>(Arc::clone(server))
         .handle::<WorkloadSecretGet>(Arc::clone(server))
         .handle::<WorkloadSecretList>(Arc::clone(server))
+        .handle::<VariableGet>(Arc::clone(server))
+        .handle::<VariableList>(Arc::clone(server))
+        .handle::<VariablePut>(Arc::clone(server))
+        .handle::<VariableDelete>(Arc::clone(server))
+        .handle::<VariableLockChange>(Arc::clone(server))
         .handle::<ServiceInstances>(Arc::clone(server))
         .handle::<ServiceNames>(Arc::clone(server))
         .handle::<ServicesUpsert>(Arc::clone(server))

@@ -23,8 +23,15 @@ use crate::{
 /// How often a stream says that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// The tables whose changes are told.
-const TABLES: [TableId; 6] =
-    [TableId::Jobs, TableId::Evaluations, TableId::Allocations, TableId::Deployments, TableId::Nodes, TableId::Services];
+const TABLES: [TableId; 7] = [
+    TableId::Jobs,
+    TableId::Evaluations,
+    TableId::Allocations,
+    TableId::Deployments,
+    TableId::Nodes,
+    TableId::Services,
+    TableId::Variables,
+];
 
 impl Server {
     /// Tells of changes until the other end leaves. Every server can: what it tells is as new as its own state.
@@ -94,6 +101,11 @@ impl Found<'_> {
         for row in now.services().filter(|row| row.modify_index > seen) {
             let keys = vec![row.job_id.to_string(), row.service_name.to_string()];
             self.put("Service", "ServiceRegistration", row.id.clone(), Some(&row.namespace), keys, row.modify_index, &**row);
+        }
+        for row in now.variables().filter(|row| row.modify_index > seen) {
+            // Without its items, and without the lock's id, which is as good as a key.
+            let shown = drover_model::variable::VariableMetadata { lock: None, ..row.metadata(row.modify_time) };
+            self.put("Variable", "VariableUpdated", row.path.to_string(), Some(&row.namespace), Vec::new(), row.modify_index, &shown);
         }
     }
 

@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 use drover_model::rpc::{
     Error, Method, Read, ReadOptions,
     allocation::{AllocationGet, AllocationList, AllocationNode, AllocationServices, AllocationStop},
+    autopilot::{AutopilotGet, AutopilotHealthGet, AutopilotSet},
     deployment::{
         DeploymentAllocHealth, DeploymentAllocations, DeploymentFail, DeploymentGet, DeploymentList, DeploymentPause, DeploymentPromote,
     },
@@ -16,17 +17,19 @@ use drover_model::rpc::{
         JobList, JobPeriodicForce, JobPlan, JobRegister, JobRevert, JobScale, JobScaleGet, JobServices, JobStable, JobStatuses,
         JobSubmissionGet, JobSummaryGet, JobValidate, JobVersions, JobWhy,
     },
+    namespace::{NamespaceDelete, NamespaceGet, NamespaceList, NamespacePut, NodePoolDelete, NodePoolGet, NodePoolList, NodePoolPut},
     nodes::{ClientCall, NodeAllocationList, NodeDrain, NodeEligibility, NodeEvaluate, NodeGet, NodeList, NodePurge},
     operator::{RaftConfigurationGet, SchedulerConfigGet, SchedulerConfigSet, ServerInfo, ServerMetrics, SystemGc},
     search::Search,
     service::ServiceDelete,
-    status::{LeaderGet, MemberList, PeersGet, RegionList},
+    snapshot::SnapshotRestore,
+    status::{LeaderGet, PeersGet, RegionList},
 };
-use drover_runtime::rpc::{Caller, Connection, Handle, Router};
+use drover_runtime::rpc::{Caller, Handle, Router};
 
 use super::{
-    Desk, Found, allocations, catalogue, deployments, dispatch, evaluations, job_reads, job_writes, nodes, operator, plan, register,
-    search, why,
+    Desk, Found, allocations, catalogue, deployments, dispatch, evaluations, job_reads, job_writes, namespaces, nodes, operator, plan,
+    register, search, why,
 };
 use crate::{
     Server,
@@ -61,16 +64,32 @@ impl Server {
 
 /// Beyond the time that a blocking read may wait.
 const READ_MARGIN: Duration = Duration::from_secs(30);
+/// How often a read looks for a leader anew, when the one that it asked has gone.
+const READ_TRIES: u32 = 3;
+/// Before it does.
+const READ_PAUSE: Duration = Duration::from_millis(200);
 
-/// Lets the leader answer a read, however long it may wait.
-pub(super) async fn read_at<M: Method>(
-    leader: &Connection,
-    caller: &Caller,
-    message: &M,
-    options: &ReadOptions,
-) -> Result<M::Reply, Error> {
-    let wait = if options.min_index == 0 { Duration::ZERO } else { options.max_wait.unwrap_or(MAX_WAIT).min(MAX_WAIT) };
-    leader.call(&caller.header(), message, wait + READ_MARGIN).await
+impl Server {
+    /// Lets the leader answer a read, however long it may wait; none when this server leads. Reading twice does no harm, so a leader that goes is no error.
+    pub(super) async fn read_elsewhere<M: Method>(
+        &self,
+        caller: &Caller,
+        message: &M,
+        options: &ReadOptions,
+    ) -> Result<Option<M::Reply>, Error> {
+        let wait = if options.min_index == 0 { Duration::ZERO } else { options.max_wait.unwrap_or(MAX_WAIT).min(MAX_WAIT) };
+        let mut tries = READ_TRIES;
+        loop {
+            let Some(leader) = self.leader_elsewhere(caller).await? else { return Ok(None) };
+            match leader.call(&caller.header(), message, wait + READ_MARGIN).await {
+                Err(error) if error.is_unavailable() && leader.is_closed() && tries > 0 => {
+                    tries -= 1;
+                    tokio::time::sleep(READ_PAUSE).await;
+                }
+                reply => return reply.map(Some),
+            }
+        }
+    }
 }
 
 /// `Message: function, tables`: a read.
@@ -78,8 +97,8 @@ macro_rules! reads {
     ($($message:ty: $function:path, [$($table:ident),+];)+) => {$(
         impl Handle<$message> for Server {
             async fn handle(&self, caller: Caller, message: $message) -> Result<<$message as Method>::Reply, Error> {
-                if !message.options.stale && let Some(leader) = self.leader_elsewhere(&caller).await? {
-                    return read_at(&leader, &caller, &message, &message.options).await;
+                if !message.options.stale && let Some(reply) = self.read_elsewhere(&caller, &message, &message.options).await? {
+                    return Ok(reply);
                 }
                 self.look(&message.options, &[$(TableId::$table),+], |state| $function(state, &message)).await
             }
@@ -128,6 +147,10 @@ reads! {
     NodeList: nodes::list, [Nodes];
     NodeGet: nodes::get, [Nodes];
     NodeAllocationList: nodes::allocations, [Allocations];
+    NamespaceList: namespaces::list, [Namespaces];
+    NamespaceGet: namespaces::get, [Namespaces];
+    NodePoolList: namespaces::pools, [NodePools];
+    NodePoolGet: namespaces::pool, [NodePools];
     SchedulerConfigGet: operator::scheduler_config, [SchedulerConfig];
     Search: search::search, [Jobs, Nodes, Allocations, Evaluations, Deployments];
 }
@@ -152,7 +175,12 @@ writes! {
     NodePurge: nodes::purge;
     NodeEvaluate: nodes::evaluate;
     ServiceDelete: catalogue::delete;
+    NamespacePut: namespaces::put;
+    NamespaceDelete: namespaces::delete;
+    NodePoolPut: namespaces::put_pool;
+    NodePoolDelete: namespaces::delete_pool;
     SchedulerConfigSet: operator::set_scheduler_config;
+    AutopilotSet: operator::set_autopilot;
 }
 
 async fn planned(desk: Desk<'_>, message: JobPlan) -> Result<<JobPlan as Method>::Reply, Error> {
@@ -161,7 +189,7 @@ async fn planned(desk: Desk<'_>, message: JobPlan) -> Result<<JobPlan as Method>
 
 impl Handle<JobValidate> for Server {
     async fn handle(&self, _caller: Caller, message: JobValidate) -> Result<<JobValidate as Method>::Reply, Error> {
-        Ok(register::validate(message))
+        Ok(register::validate(&self.store().snapshot(), message))
     }
 }
 
@@ -173,7 +201,7 @@ impl Handle<AllocationNode> for Server {
 
 /// Every handler of this folder.
 pub(crate) fn router(server: &Arc<Server>) -> Router {
-    let (streaming, telling) = (Arc::clone(server), Arc::clone(server));
+    let (streaming, telling, saving) = (Arc::clone(server), Arc::clone(server), Arc::clone(server));
     let jobs = Router::new()
         .handle::<JobRegister>(Arc::clone(server))
         .handle::<JobValidate>(Arc::clone(server))
@@ -224,6 +252,14 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         .handle::<NodeEvaluate>(Arc::clone(server))
         .handle::<ClientCall>(Arc::clone(server))
         .handle::<ServiceDelete>(Arc::clone(server))
+        .handle::<NamespaceList>(Arc::clone(server))
+        .handle::<NamespaceGet>(Arc::clone(server))
+        .handle::<NamespacePut>(Arc::clone(server))
+        .handle::<NamespaceDelete>(Arc::clone(server))
+        .handle::<NodePoolList>(Arc::clone(server))
+        .handle::<NodePoolGet>(Arc::clone(server))
+        .handle::<NodePoolPut>(Arc::clone(server))
+        .handle::<NodePoolDelete>(Arc::clone(server))
         .handle::<SchedulerConfigGet>(Arc::clone(server))
         .handle::<SchedulerConfigSet>(Arc::clone(server))
         .handle::<RaftConfigurationGet>(Arc::clone(server))
@@ -234,7 +270,9 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         .handle::<LeaderGet>(Arc::clone(server))
         .handle::<PeersGet>(Arc::clone(server))
         .handle::<RegionList>(Arc::clone(server))
-        .handle::<MemberList>(Arc::clone(server))
+        .handle::<AutopilotGet>(Arc::clone(server))
+        .handle::<AutopilotSet>(Arc::clone(server))
+        .handle::<AutopilotHealthGet>(Arc::clone(server))
         .stream(move |caller, message, sink| {
             let server = Arc::clone(&streaming);
             async move { server.stream_client(caller, message, sink).await }
@@ -242,6 +280,11 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         .stream(move |caller, message, sink| {
             let server = Arc::clone(&telling);
             async move { server.stream_events(caller, message, sink).await }
+        })
+        .handle::<SnapshotRestore>(Arc::clone(server))
+        .stream(move |caller, message, sink| {
+            let server = Arc::clone(&saving);
+            async move { server.stream_snapshot(caller, message, sink).await }
         });
     jobs.merge(rest)
 }

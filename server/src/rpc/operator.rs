@@ -8,12 +8,13 @@ use drover_model::{
     node::NodeStatus,
     rpc::{
         Error, Method,
+        autopilot::{AutopilotConfig, AutopilotGet, AutopilotHealth, AutopilotHealthGet, AutopilotSet},
         job::Written,
         operator::{
             Gauge, PreemptionView, RaftConfiguration, RaftConfigurationGet, RaftServer, SchedulerConfigGet, SchedulerConfigSet,
             SchedulerConfigUpdated, SchedulerConfigView, ServerInfo, ServerMetrics, SystemGc,
         },
-        status::{LeaderGet, Member, MemberList, PeersGet, RegionList},
+        status::{LeaderGet, PeersGet, RegionList},
     },
 };
 use drover_runtime::rpc::{Caller, Handle};
@@ -23,6 +24,7 @@ use crate::{
     Server,
     consensus::Peer,
     fsm::command::{Applied, Command},
+    membership,
     state::{PreemptionConfig, SchedulerAlgorithm, SchedulerConfig, State},
 };
 
@@ -100,11 +102,6 @@ impl Server {
     fn leader_address(&self) -> String {
         self.consensus().leadership().leader.map(|leader| leader.address).unwrap_or_default()
     }
-
-    /// Servers know each other by their addresses; only one's own name is known.
-    fn server_name(&self, peer: &Peer) -> String {
-        if peer.id == self.consensus().id() { self.config().node_name.clone() } else { peer.address.clone() }
-    }
 }
 
 impl Handle<LeaderGet> for Server {
@@ -132,7 +129,7 @@ impl Handle<RaftConfigurationGet> for Server {
         let server = |peer: Peer| RaftServer {
             node: format!("{}.{region}", self.server_name(&peer)),
             leader: leader == peer.address,
-            id: peer.id.to_string(),
+            id: membership::show(peer.id),
             address: peer.address,
             voter: peer.voter,
             raft_protocol: "3".to_owned(),
@@ -141,38 +138,33 @@ impl Handle<RaftConfigurationGet> for Server {
     }
 }
 
-impl Handle<MemberList> for Server {
-    async fn handle(&self, _caller: Caller, _message: MemberList) -> Result<Vec<Member>, Error> {
-        let config = self.config();
-        let member = |peer: Peer| {
-            let (host, port) = peer.address.rsplit_once(':').unwrap_or((&peer.address, "0"));
-            let name = self.server_name(&peer);
-            let tags = [
-                ("role", "nomad".to_owned()),
-                ("region", config.region.clone()),
-                ("dc", config.datacenter.clone()),
-                ("id", peer.id.to_string()),
-                ("rpc_addr", host.to_owned()),
-                ("port", port.to_owned()),
-                ("vsn", "1".to_owned()),
-                ("raft_vsn", "3".to_owned()),
-                ("build", env!("CARGO_PKG_VERSION").to_owned()),
-            ];
-            Member {
-                name: format!("{name}.{}", config.region),
-                addr: host.to_owned(),
-                port: port.parse().unwrap_or(0),
-                status: "alive".to_owned(),
-                tags: tags.map(|(key, value)| (key.to_owned(), value)).into(),
-                protocol_min: 1,
-                protocol_max: 5,
-                protocol_cur: 2,
-                delegate_min: 2,
-                delegate_max: 5,
-                delegate_cur: 4,
-            }
-        };
-        Ok(self.consensus().peers().into_iter().map(member).collect())
+impl Handle<AutopilotGet> for Server {
+    async fn handle(&self, caller: Caller, message: AutopilotGet) -> Result<AutopilotConfig, Error> {
+        if !message.stale
+            && let Some(leader) = self.leader_elsewhere(&caller).await?
+        {
+            return self.pass_on(&leader, &caller, &message).await;
+        }
+        Ok(self.autopilot_config())
+    }
+}
+
+pub(super) async fn set_autopilot(desk: Desk<'_>, message: AutopilotSet) -> Result<bool, Error> {
+    let AutopilotSet { config, check } = message;
+    let applied = desk.proposer.propose(Command::AutopilotConfig { config: Box::new(config), check }).await?;
+    if matches!(applied, Applied::Conflict { .. }) {
+        return Ok(false);
+    }
+    applied.accepted().map(|_| true)
+}
+
+impl Handle<AutopilotHealthGet> for Server {
+    async fn handle(&self, caller: Caller, message: AutopilotHealthGet) -> Result<AutopilotHealth, Error> {
+        if let Some(leader) = self.leader_elsewhere(&caller).await? {
+            return self.pass_on(&leader, &caller, &message).await;
+        }
+        self.ensure_newest().await?;
+        Ok(self.autopilot_health())
     }
 }
 

@@ -34,7 +34,7 @@ impl FromStr for ByCreation {
 
 /// By namespace and id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct ByName(pub(super) Name, pub(super) Name);
+pub(crate) struct ByName(pub(crate) Name, pub(crate) Name);
 
 impl fmt::Display for ByName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,7 +68,7 @@ impl FromStr for ById {
 }
 
 /// Puts rows in order, leaves out what the filter does not want, and cuts out the page that is asked for. Only rows of the page are turned into their view.
-pub(super) fn page<K, R, V>(mut rows: Vec<(K, R)>, options: &ReadOptions, view: impl Fn(&R) -> V) -> Result<Found<Vec<V>>, Error>
+pub(crate) fn page<K, R, V>(mut rows: Vec<(K, R)>, options: &ReadOptions, view: impl Fn(&R) -> V) -> Result<Found<Vec<V>>, Error>
 where
     K: Ord + fmt::Display + FromStr,
     V: Serialize,

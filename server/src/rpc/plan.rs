@@ -34,7 +34,7 @@ use crate::{
 
 pub(super) fn plan(desk: Desk<'_>, message: JobPlan) -> Result<JobPlanned, Error> {
     let snapshot = desk.store.snapshot();
-    let Admitted { job, warnings } = admitted(*message.job).map_err(|errors| Error::internal(errors_text(&errors)))?;
+    let Admitted { job, warnings } = admitted(&snapshot, *message.job).map_err(|errors| Error::internal(errors_text(&errors)))?;
     let key = job.key();
     let current = snapshot.job(&key).cloned();
     let now = desk.runtime.clock.now();
@@ -45,7 +45,7 @@ pub(super) fn plan(desk: Desk<'_>, message: JobPlan) -> Result<JobPlanned, Error
     let proposed = Command::JobRegister { job: Arc::new(job), submission: None, enforce: None, evaluation: None };
     fsm::apply(&mut state, index, Proposed { version: COMMAND_VERSION, at: now, command: proposed });
     let planned = state.job(&key).cloned().ok_or_else(|| Error::internal("the job could not be planned"))?;
-    let inputs = Inputs { now, seed: desk.runtime.random.number() };
+    let inputs = Inputs::alone(now, desk.runtime.random.number());
     let mut reply = JobPlanned {
         job_modify_index: current.as_ref().map_or(0, |job| job.job_modify_index),
         index: current.as_ref().map_or_else(|| snapshot.index(), |job| job.job_modify_index),

@@ -16,7 +16,7 @@ use drover_model::{
     },
 };
 
-use super::Desk;
+use super::{Desk, divisions};
 use crate::{
     evaluations,
     fsm::command::{Applied, Command},
@@ -27,8 +27,6 @@ use crate::{
 const MAX_SOURCE_BYTES: usize = 1 << 20;
 /// The most allocations of one group.
 const MAX_COUNT: u32 = 50_000;
-/// The only namespace, until there are more.
-pub(super) const NAMESPACE: &str = "default";
 
 /// A job that passed, with what is odd about it.
 pub(super) struct Admitted {
@@ -37,12 +35,10 @@ pub(super) struct Admitted {
 }
 
 /// Checks everything that can be checked of a job, and fills in what servers add. User errors are 500: that is what the API's readers know.
-pub(super) fn admitted(spec: JobSpec) -> Result<Admitted, Vec<String>> {
+pub(super) fn admitted(state: &State, mut spec: JobSpec) -> Result<Admitted, Vec<String>> {
+    divisions::complete(state, &mut spec);
     let (job, warnings) = admit(spec).map_err(|errors| errors.errors)?;
-    let mut errors = Vec::new();
-    if &*job.namespace != NAMESPACE {
-        errors.push(format!("job {:?} is in nonexistent namespace {:?}", job.id, job.namespace));
-    }
+    let mut errors = divisions::check(state, &job);
     for group in job.task_groups.iter().filter(|group| group.count > MAX_COUNT) {
         errors.push(format!("Task group {} has a count of {}, where {MAX_COUNT} is the most", group.name, group.count));
     }
@@ -56,8 +52,8 @@ pub(super) fn errors_text(errors: &[String]) -> String {
     format!("{} {word} occurred:\n{}\n", errors.len(), lines.concat())
 }
 
-pub(super) fn validate(message: JobValidate) -> JobValidated {
-    match admitted(*message.job) {
+pub(super) fn validate(state: &State, message: JobValidate) -> JobValidated {
+    match admitted(state, *message.job) {
         Ok(Admitted { warnings, .. }) => {
             JobValidated { driver_config_validated: true, warnings: warnings_text(&warnings), ..JobValidated::default() }
         }
@@ -71,7 +67,7 @@ pub(super) fn validate(message: JobValidate) -> JobValidated {
 pub(super) async fn register(desk: Desk<'_>, message: JobRegister) -> Result<JobRegistered, Error> {
     let state = desk.store.snapshot();
     refuse_when_closed(&state)?;
-    let Admitted { mut job, mut warnings } = admitted(*message.job).map_err(|errors| Error::internal(errors_text(&errors)))?;
+    let Admitted { mut job, mut warnings } = admitted(&state, *message.job).map_err(|errors| Error::internal(errors_text(&errors)))?;
     let key = job.key();
     let current = state.job(&key);
     enforce(message.enforce, current.map(|job| job.job_modify_index))?;

@@ -48,6 +48,10 @@ fn matches(state: &State, message: &Search, context: &str) -> Vec<String> {
         }
         "nodes" => id.map(|id| state.nodes_with_prefix(id)).into_iter().flatten().take(most).map(|row| row.id.to_string()).collect(),
         "node_pools" => ["all", "default"].into_iter().filter(|name| name.starts_with(prefix)).map(str::to_owned).collect(),
+        "vars" => {
+            let rows = state.variables().filter(|row| in_namespace(options, &row.namespace) && row.path.starts_with(prefix));
+            rows.take(most).map(|row| row.path.to_string()).collect()
+        }
         "namespaces" => Some("default").into_iter().filter(|name| name.starts_with(prefix)).map(str::to_owned).collect(),
         _ => Vec::new(),
     }

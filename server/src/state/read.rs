@@ -10,11 +10,13 @@ use drover_model::{
     job::{Job, JobSubmission, JobSummary},
     kv::{KvEntry, StoredSecret},
     node::Node,
+    rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
+    variable::StoredVariable,
 };
 use drover_scheduler::Usage;
 
-use super::{IdPrefix, JobCounts, SchedulerConfig, State, TableId};
+use super::{IdPrefix, JobCounts, SchedulerConfig, Staged, State, TableId};
 use crate::identity::{StoredCa, StoredKey};
 
 impl State {
@@ -246,6 +248,19 @@ impl State {
         self.secrets.from_key(prefix).map(|(_, secret)| secret).take_while(move |secret| secret.path.starts_with(prefix))
     }
 
+    pub fn variable(&self, namespace: &Name, path: &str) -> Option<&Arc<StoredVariable>> {
+        self.variables.get(&(namespace.clone(), path.into()))
+    }
+
+    pub fn variables(&self) -> impl Iterator<Item = &Arc<StoredVariable>> {
+        self.variables.values()
+    }
+
+    pub fn variables_with_prefix<'a>(&'a self, namespace: &'a Name, prefix: &'a str) -> impl Iterator<Item = &'a Arc<StoredVariable>> {
+        let from = self.variables.from_key(&(namespace.clone(), Name::from(prefix))).map(|(_, row)| row);
+        from.take_while(move |row| row.namespace == *namespace && row.path.starts_with(prefix))
+    }
+
     pub fn key(&self, id: KeyId) -> Option<&Arc<StoredKey>> {
         self.keys.get(&id)
     }
@@ -256,6 +271,14 @@ impl State {
 
     pub fn ca(&self) -> Option<&Arc<StoredCa>> {
         self.ca.as_ref()
+    }
+
+    pub fn staged(&self) -> Option<&Staged> {
+        self.staged.as_ref()
+    }
+
+    pub fn autopilot_config(&self) -> &Arc<AutopilotConfig> {
+        &self.autopilot_config
     }
 
     pub fn scheduler_config(&self) -> &Arc<SchedulerConfig> {

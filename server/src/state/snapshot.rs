@@ -16,8 +16,11 @@ use drover_model::{
     ids::JobKey,
     job::{Job, JobSubmission, JobSummary},
     kv::{KvEntry, StoredSecret},
+    namespace::{Namespace, NodePool},
     node::Node,
+    rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
+    variable::StoredVariable,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -25,7 +28,7 @@ use super::{SchedulerConfig, State, TableId};
 use crate::identity::{StoredCa, StoredKey};
 
 /// The version that is written. Older ones are read as long as this file knows them.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 const FORMAT: &str = "drover-state";
 /// Rows in one record, so that neither side holds the whole stream in memory.
 const CHUNK_ROWS: usize = 512;
@@ -62,14 +65,29 @@ enum Record {
     Services(Vec<Arc<ServiceRegistration>>),
     Kv(Vec<Arc<KvEntry>>),
     Secrets(Vec<Arc<StoredSecret>>),
+    Variables(Vec<Arc<StoredVariable>>),
     Keys(Vec<Arc<StoredKey>>),
     Ca(Arc<StoredCa>),
     SchedulerConfig(Arc<SchedulerConfig>),
+    /// Since version 2, as the next one.
+    AutopilotConfig(Arc<AutopilotConfig>),
+    StagedPart(StagedPart),
+    /// Since version 2.
+    Namespaces(Vec<Arc<Namespace>>),
+    /// Since version 2.
+    NodePools(Vec<Arc<NodePool>>),
     /// After the allocations, because summaries count those that were collected too.
     Summaries(Vec<Arc<JobSummary>>),
     End {
         rows: u64,
     },
+}
+
+#[derive(Serialize, Deserialize)]
+struct StagedPart {
+    id: u64,
+    #[serde(with = "drover_model::rpc::as_bytes")]
+    data: Vec<u8>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -97,11 +115,18 @@ pub fn encode(state: &State, out: &mut dyn Write) -> Result<(), Error> {
     writer.chunks(state.services.values().cloned(), Record::Services)?;
     writer.chunks(state.kv.values().cloned(), Record::Kv)?;
     writer.chunks(state.secrets.values().cloned(), Record::Secrets)?;
+    writer.chunks(state.variables.values().cloned(), Record::Variables)?;
     writer.chunks(state.keys.values().cloned(), Record::Keys)?;
     if let Some(ca) = state.ca() {
         writer.write(&Record::Ca(Arc::clone(ca)))?;
     }
     writer.write(&Record::SchedulerConfig(Arc::clone(state.scheduler_config())))?;
+    writer.write(&Record::AutopilotConfig(Arc::clone(state.autopilot_config())))?;
+    for (id, part) in state.staged().iter().flat_map(|staged| staged.parts.iter().map(|part| (staged.id, part))) {
+        writer.write(&Record::StagedPart(StagedPart { id, data: part.to_vec() }))?;
+    }
+    writer.chunks(state.namespaces.values().cloned(), Record::Namespaces)?;
+    writer.chunks(state.node_pools.values().cloned(), Record::NodePools)?;
     writer.chunks(state.summaries.values().cloned(), Record::Summaries)?;
     let rows = writer.rows;
     writer.write(&Record::End { rows })
@@ -184,14 +209,28 @@ impl Reader {
             Record::Services(rows) => each(rows, |row| state.put_service(Arc::unwrap_or_clone(row))),
             Record::Kv(rows) => each(rows, |row| state.put_kv(Arc::unwrap_or_clone(row))),
             Record::Secrets(rows) => each(rows, |row| state.put_secret(Arc::unwrap_or_clone(row))),
+            Record::Variables(rows) => each(rows, |row| state.put_variable(Arc::unwrap_or_clone(row))),
             Record::Keys(rows) => each(rows, |row| state.put_key(Arc::unwrap_or_clone(row))),
             Record::Summaries(rows) => each(rows, |row| state.put_summary(Arc::unwrap_or_clone(row))),
+            Record::Namespaces(rows) => each(rows, |row| state.put_namespace(Arc::unwrap_or_clone(row))),
+            Record::NodePools(rows) => each(rows, |row| state.put_node_pool(Arc::unwrap_or_clone(row))),
             Record::Ca(ca) => {
                 state.put_ca(Arc::unwrap_or_clone(ca));
                 0
             }
             Record::SchedulerConfig(config) => {
                 state.put_scheduler_config(Arc::unwrap_or_clone(config));
+                0
+            }
+            Record::StagedPart(StagedPart { id, data }) => {
+                let mut staged = state.staged().cloned().unwrap_or_default();
+                staged.id = id;
+                staged.parts.push(Arc::new(data));
+                state.put_staged(Some(staged));
+                0
+            }
+            Record::AutopilotConfig(config) => {
+                state.put_autopilot_config(Arc::unwrap_or_clone(config));
                 0
             }
             Record::End { .. } => 0,

@@ -10,10 +10,12 @@ use drover_model::{
     job::{Job, JobSubmission, JobSummary},
     kv::{KvEntry, StoredSecret},
     node::Node,
+    rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
+    variable::StoredVariable,
 };
 
-use super::{JobCounts, SchedulerConfig, State, TableId, summary};
+use super::{JobCounts, SchedulerConfig, Staged, State, TableId, summary};
 use crate::identity::{StoredCa, StoredKey};
 
 impl State {
@@ -38,7 +40,7 @@ impl State {
         self.indexes
     }
 
-    fn touch(&mut self, table: TableId) {
+    pub(super) fn touch(&mut self, table: TableId) {
         self.indexes[table as usize] = self.index;
     }
 
@@ -313,6 +315,17 @@ impl State {
         Some(old)
     }
 
+    pub(crate) fn put_variable(&mut self, variable: StoredVariable) {
+        self.variables.insert((variable.namespace.clone(), variable.path.clone()), Arc::new(variable));
+        self.touch(TableId::Variables);
+    }
+
+    pub(crate) fn remove_variable(&mut self, namespace: &Name, path: &str) -> Option<Arc<StoredVariable>> {
+        let old = self.variables.remove(&(namespace.clone(), Name::from(path)))?;
+        self.touch(TableId::Variables);
+        Some(old)
+    }
+
     pub(crate) fn put_key(&mut self, key: StoredKey) {
         self.keys.insert(key.id, Arc::new(key));
         self.touch(TableId::Keys);
@@ -327,6 +340,20 @@ impl State {
     pub(crate) fn put_ca(&mut self, ca: StoredCa) {
         self.ca = Some(Arc::new(ca));
         self.touch(TableId::Ca);
+    }
+
+    pub(crate) fn put_staged(&mut self, staged: Option<Staged>) {
+        self.staged = staged;
+    }
+
+    /// Everything in it counts as changed at this index.
+    pub(crate) fn renumber(&mut self, index: u64) {
+        self.restore_indexes(index, [index; TableId::COUNT]);
+    }
+
+    pub(crate) fn put_autopilot_config(&mut self, config: AutopilotConfig) {
+        self.autopilot_config = Arc::new(config);
+        self.touch(TableId::SchedulerConfig);
     }
 
     pub(crate) fn put_scheduler_config(&mut self, config: SchedulerConfig) {

@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
-use anyhow::{Context, Result, bail};
-use drover_api::{Client, LogRequest};
-use drover_model::view::AllocationStub;
+use anyhow::{Context, Result};
+use drover_api::LogRequest;
 use futures::StreamExt;
 
+use super::which::Which;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
@@ -17,19 +17,13 @@ const BYTES_PER_LINE: u64 = 120;
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// The allocation's id, or the start of it; with -job, the job's
-    allocation: String,
+    #[command(flatten)]
+    which: Which,
     /// The task; needed when the allocation has several
     task: Option<String>,
     /// The task
     #[arg(long = "task", value_name = "TASK")]
     task_flag: Option<String>,
-    /// Take a running allocation of this job
-    #[arg(long)]
-    job: bool,
-    /// Of this group, with -job
-    #[arg(long)]
-    group: Option<String>,
     /// Standard error instead of standard output
     #[arg(long)]
     stderr: bool,
@@ -57,9 +51,8 @@ impl Args {
     pub(crate) fn run(self, reach: &Reach) -> Result<Exit> {
         let client = reach.client()?;
         block_on(async {
-            let allocation = self.allocation(&client).await?;
-            let id = allocation.id.to_string();
-            let task = self.task(&client, &id).await?;
+            let id = self.which.find(&client).await?.id.to_string();
+            let task = super::which::task(&client, &id, self.task_flag.as_deref().or(self.task.as_deref())).await?;
             let lines = self.n.or_else(|| (self.tail && self.c.is_none()).then_some(10));
             let offset = self.c.or_else(|| lines.map(|lines| lines.saturating_mul(BYTES_PER_LINE)));
             let kind = if self.stderr { "stderr" } else { "stdout" };
@@ -80,34 +73,9 @@ impl Args {
             Ok(Exit::Ok)
         })
     }
-
-    async fn allocation(&self, client: &Client) -> Result<AllocationStub> {
-        if !self.job {
-            return super::find(client, &self.allocation).await;
-        }
-        let id = crate::commands::job::find(client, &self.allocation).await?;
-        let allocations = client.job_allocations(&id, false).await?.data;
-        let wanted = |a: &AllocationStub| self.group.as_deref().is_none_or(|group| *group == *a.task_group);
-        let newest = allocations.into_iter().filter(wanted).max_by_key(|a| (a.client_status.as_str() == "running", a.create_index));
-        newest.with_context(|| format!("job {id:?} has no allocation to read from"))
-    }
-
-    async fn task(&self, client: &Client, id: &str) -> Result<String> {
-        if let Some(task) = self.task_flag.clone().or_else(|| self.task.clone()) {
-            return Ok(task);
-        }
-        let allocation = client.allocation(id).await?.data;
-        let names: Vec<&str> =
-            allocation.group().map(|group| group.tasks.iter().map(|task| task.name.as_str()).collect()).unwrap_or_default();
-        match names.as_slice() {
-            [only] => Ok((*only).to_owned()),
-            [] => bail!("allocation {id} has no task"),
-            several => bail!("allocation {id} has the tasks {}; name one", several.join(", ")),
-        }
-    }
 }
 
-fn last_lines(text: &[u8], lines: u64) -> &[u8] {
+pub(super) fn last_lines(text: &[u8], lines: u64) -> &[u8] {
     let body = text.strip_suffix(b"\n").unwrap_or(text);
     let ends = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
     match ends.map(|(position, _)| position).nth(usize::try_from(lines).unwrap_or(usize::MAX).saturating_sub(1)) {

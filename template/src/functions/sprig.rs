@@ -6,8 +6,10 @@ mod dump;
 mod kinds;
 mod lists;
 mod math;
+mod passwords;
 mod paths;
 mod patterns;
+mod scrypt;
 mod strings;
 mod time;
 mod urls;
@@ -17,12 +19,13 @@ mod words;
 use crate::go::function::Function;
 
 /// The tables of this library.
-pub(super) const FAMILIES: [&[Function]; 11] = [
+pub(super) const FAMILIES: [&[Function]; 12] = [
     dicts::FUNCTIONS,
     dump::FUNCTIONS,
     kinds::FUNCTIONS,
     lists::FUNCTIONS,
     math::FUNCTIONS,
+    passwords::FUNCTIONS,
     paths::FUNCTIONS,
     patterns::FUNCTIONS,
     strings::FUNCTIONS,

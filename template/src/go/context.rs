@@ -20,13 +20,15 @@ pub(crate) struct Context<'a> {
     pub(crate) scratch: BTreeMap<String, Value>,
     /// State of the deterministic sequence behind `shuffle` and the like.
     pub(crate) sequence: u64,
+    /// Passwords that were derived in this pass.
+    pub(crate) derived: u32,
 }
 
 impl<'a> Context<'a> {
     pub(crate) fn new(pass: &'a Pass<'a>) -> Self {
         #[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "any bits serve as a seed")]
         let sequence = pass.now.as_nanosecond() as u64;
-        Self { pass, used: BTreeSet::new(), missing: BTreeSet::new(), scratch: BTreeMap::new(), sequence }
+        Self { pass, used: BTreeSet::new(), missing: BTreeSet::new(), scratch: BTreeMap::new(), sequence, derived: 0 }
     }
 
     pub(crate) fn environment(&self) -> &Environment {

@@ -27,12 +27,14 @@ pub(super) fn render(tree: &Tree, pass: &Pass<'_>) -> Result<Outcome, Error> {
     let root = tree.templates.get("").map(Vec::as_slice).unwrap_or_default();
     let walked = executor.walk(&Value::Nil, root);
     let Executor { context, out, .. } = executor;
-    if let Err(Stop::Error(mut error)) = walked {
-        error.text = redact(&error.text, &context.used, context.pass.view);
-        return Err(*error);
-    }
-    let text = context.missing.is_empty().then_some(out);
-    Ok(Outcome { text, missing: context.missing, used: context.used })
+    let failed = match walked {
+        Err(Stop::Error(mut error)) => {
+            error.text = redact(&error.text, &context.used, context.pass.view);
+            Some(*error)
+        }
+        Ok(()) | Err(Stop::Break | Stop::Continue) => None,
+    };
+    Outcome::new(out, failed, context.missing, context.used)
 }
 
 /// Why a walk ends early.
@@ -71,7 +73,7 @@ impl<'t> Executor<'t, '_> {
         let position = self.at.map_or(0, Place::position);
         let before = &self.tree.source.as_bytes()[..position];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let column = position - before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+        let column = super::column(&self.tree.source, position);
         let name = super::quote::quote(self.frame.template.as_bytes());
         let place = self.at.map(|place| format!(" at <{place}>")).unwrap_or_default();
         let text = format!("execute: template: :{line}:{column}: executing {name}{place}: {text}");

@@ -46,7 +46,7 @@ impl Number {
             number.float = as_float;
             return Ok(number);
         }
-        let value = float(text).ok_or_else(|| bad(text))?;
+        let value = float(text).filter(|value| value.is_finite()).ok_or_else(|| bad(text))?;
         number.float = Some(value);
         // An integral float may be given where an integer is wanted.
         #[expect(clippy::cast_possible_truncation, reason = "checked to be integral and in range")]

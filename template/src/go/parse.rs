@@ -13,6 +13,8 @@ mod pipeline;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ParseError {
     pub(crate) line: usize,
+    /// In bytes from the start of the text.
+    pub(crate) position: usize,
     pub(crate) text: String,
 }
 
@@ -80,7 +82,8 @@ enum Item {
 impl<'a> Parser<'a> {
     fn error<T>(&self, text: impl Into<String>) -> Parsed<T> {
         let last = self.next.saturating_sub(1).min(self.tokens.len() - 1);
-        Err(ParseError { line: self.tokens[last].line, text: text.into() })
+        let Token { line, position, .. } = self.tokens[last];
+        Err(ParseError { line, position, text: text.into() })
     }
 
     fn unexpected<T>(&self, token: Token<'_>, context: &str) -> Parsed<T> {

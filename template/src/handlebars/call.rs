@@ -32,6 +32,7 @@ pub(super) struct State {
     pub(super) used: BTreeSet<Dependency>,
     pub(super) missing: BTreeSet<Dependency>,
     sequence: u64,
+    derived: u32,
     steps: u64,
     /// Why a helper failed, in full.
     pub(super) fault: Option<String>,
@@ -48,6 +49,7 @@ impl State {
             used: BTreeSet::new(),
             missing: BTreeSet::new(),
             sequence: Context::new(pass).sequence,
+            derived: 0,
             steps: 0,
             fault: None,
             is_limit: false,
@@ -75,8 +77,10 @@ impl State {
         context.used = std::mem::take(&mut self.used);
         context.missing = std::mem::take(&mut self.missing);
         context.sequence = self.sequence;
+        context.derived = self.derived;
         let answer = (function.body)(&mut context, &values).and_then(|value| json::to_json(&value));
-        let Context { used, missing, sequence, .. } = context;
+        let Context { used, missing, sequence, derived, .. } = context;
+        self.derived = derived;
         self.used = used;
         self.missing = missing;
         self.sequence = sequence;

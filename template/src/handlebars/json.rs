@@ -1,6 +1,6 @@
 //! Values to JSON and back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Number, Value as Json};
 
@@ -49,12 +49,24 @@ fn convert(value: &Value, budget: &mut Budget) -> Result<Json, Fault> {
             Value::Object(object) => match object.plain() {
                 Some(plain) => convert(&plain, budget)?,
                 None => {
-                    let fields = object.fields().into_iter().map(|(name, value)| Ok((name.to_owned(), convert(&value, budget)?)));
-                    Json::Object(fields.collect::<Result<Map<String, Json>, Fault>>()?)
+                    let mut fields = Map::new();
+                    for (name, value) in object.fields() {
+                        let value = convert(&value, budget)?;
+                        fields.insert(camel_case(name), value.clone());
+                        fields.insert(name.to_owned(), value);
+                    }
+                    Json::Object(fields)
                 }
             },
         })
     })
+}
+
+/// A field's name as templates of this language write it too: `Address` is `address`, `NodeID` is `nodeID`, `ID` is `id`, `CAChain` is `caChain`.
+fn camel_case(name: &str) -> String {
+    let capitals = name.bytes().take_while(u8::is_ascii_uppercase).count();
+    let lowered = if capitals > 1 && capitals < name.len() { capitals - 1 } else { capitals };
+    name[..lowered].to_ascii_lowercase() + &name[lowered..]
 }
 
 /// An integral float is written like an integer.
@@ -105,8 +117,15 @@ fn from_json(json: &Json) -> Value {
             Value::list(of, items.iter().map(from_json).collect())
         }
         Json::Object(entries) => {
-            let entries: BTreeMap<Key, Value> = entries.iter().map(|(key, value)| (Key::from(key.as_str()), from_json(value))).collect();
-            Value::any_map(entries)
+            // The second names of a record's fields are for reading alone.
+            let second = |(key, value): (&String, &Json)| {
+                let name = camel_case(key);
+                (name != *key && entries.get(&name) == Some(value)).then_some(name)
+            };
+            let seconds: BTreeSet<String> = entries.iter().filter_map(second).collect();
+            let own = entries.iter().filter(|(key, _)| !seconds.contains(*key));
+            let own: BTreeMap<Key, Value> = own.map(|(key, value)| (Key::from(key.as_str()), from_json(value))).collect();
+            Value::any_map(own)
         }
     }
 }

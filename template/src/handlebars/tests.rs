@@ -46,6 +46,12 @@ fn the_same_functions_in_the_other_syntax() {
         (r#"{{add 1 2}} {{join "-" (split "," "a,b")}} {{base64Encode "<&>"}} {{printf "%05d" 42}}"#, "3 a-b PCY+ 00042"),
         (r#"{{timestamp}} {{sprig_default "d" ""}}"#, "1970-01-01T00:00:00Z d"),
         ("{{nothing}}|", "|"),
+        (r#"{{#each (ls "flags")}}{{path}}={{value}};{{/each}}"#, "flags/a=true;flags/b=3;"),
+        (r#"{{#with (secret "s")}}{{data.data.password}}{{/with}}"#, "p4ss"),
+        (
+            r#"{{toJSON (ls "flags")}}"#,
+            r#"[{"CreateIndex":0,"Flags":0,"Key":"a","LockIndex":0,"ModifyIndex":0,"Path":"flags/a","Session":"","Value":"true"},{"CreateIndex":0,"Flags":0,"Key":"b","LockIndex":0,"ModifyIndex":0,"Path":"flags/b","Session":"","Value":"3"}]"#,
+        ),
     ] {
         let outcome = render(text).unwrap();
         assert_eq!(String::from_utf8(outcome.text.unwrap()).unwrap(), want, "{text}");

@@ -76,7 +76,7 @@ async fn waits_for_every_template_then_tells_only_what_changed() {
     values.key("a", Some("1"));
     let mut events = start(&values, vec![config("one", r#"a={{key "a"}}"#), config("two", r#"b={{key "b"}}"#)]);
     let missing = events.recv().await;
-    assert_eq!(missing, Some(Event::Missing(BTreeSet::from([key("b")]))));
+    assert_eq!(missing, Some(Event::Missing { missing: BTreeSet::from([key("b")]), failures: Vec::new() }));
     values.key("b", Some("2"));
     assert_eq!(texts(events.recv().await), (true, vec!["a=1".into(), "b=2".into()]));
     values.key("b", Some("2"));
@@ -125,6 +125,19 @@ async fn a_deleted_key_keeps_the_old_text_and_an_outage_only_warns() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_error_on_data_that_is_not_there_yet_waits_for_it() {
+    let values = Arc::new(Values::default());
+    let mut events = start(&values, vec![config("one", r#"{{index (key "list" | split ",") 1}}"#)]);
+    let Some(Event::Missing { missing, failures }) = events.recv().await else { panic!("what is waited for is due") };
+    assert_eq!((missing.len(), failures.len()), (1, 1));
+    assert!(failures[0].text.contains("index out of range: 1") && failures[0].place == Some((1, Some(2))), "{failures:?}");
+    values.key("list", Some("a"));
+    let Some(Event::Failed { is_first: true, .. }) = events.recv().await else { panic!("with the data there it is an error") };
+    values.key("list", Some("a,b"));
+    assert_eq!(texts(events.recv().await), (true, vec!["b".into()]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn data_decide_what_is_watched() {
     let values = Arc::new(Values::default());
     values.key("which", Some("a"));
@@ -159,7 +172,7 @@ async fn failures_name_the_template_and_later_ones_keep_the_text() {
     values.key("n", Some("x"));
     let Some(Event::Failed { id, error, is_first }) = events.recv().await else { panic!("a failure is due") };
     assert_eq!((id.as_str(), is_first), ("one", false));
-    assert!(error.contains("error calling parseInt"), "{error}");
+    assert!(error.text.contains("error calling parseInt"), "{error}");
     values.key("n", Some("2"));
     assert_eq!(texts(events.recv().await), (false, vec!["2".into()]));
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use drover_template::{Engine, Environment, GoTemplates, Options, Pass, View};
+use drover_template::{Engine, Environment, GoTemplates, HandlebarsTemplates, Options, Pass, View};
 use fixture::Fixture;
 use serde_json::Value;
 
@@ -40,9 +40,13 @@ fn options(case: &Value) -> Options {
 
 /// Renders as a runner does: again for as long as something asked for has arrived.
 fn run(case: &Value, fixture: &Fixture) -> Result {
+    run_with(&GoTemplates, case, fixture)
+}
+
+fn run_with(engine: &dyn Engine, case: &Value, fixture: &Fixture) -> Result {
     let environment: Environment =
         case["env"].as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect();
-    let compiled = match GoTemplates.compile(&text(case, "template").unwrap(), &options(case)) {
+    let compiled = match engine.compile(&text(case, "template").unwrap(), &options(case)) {
         Ok(compiled) => compiled,
         Err(error) => return Result::Error(error.text),
     };
@@ -100,4 +104,42 @@ fn cases() {
     }
     assert!(counts.values().sum::<usize>() > 100, "the cases were not found: {counts:?}");
     assert!(wrong.is_empty(), "{} cases differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A fenced part of a page: its language and its text.
+fn parts(page: &str) -> Vec<(&str, String)> {
+    let mut parts = Vec::new();
+    let mut open: Option<(&str, String)> = None;
+    for line in page.lines() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(language)) if !language.is_empty() => open = Some((language, String::new())),
+            (Some(_), Some("")) => parts.extend(open.take()),
+            (Some((_, text)), _) => *text += &format!("{line}\n"),
+            (None, _) => {}
+        }
+    }
+    parts
+}
+
+/// The page shows each template in both languages, and what both come to.
+#[test]
+fn the_examples_of_the_documentation_are_true() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/templates.md")).unwrap();
+    let parts = parts(&page);
+    let (_, data) = parts.iter().find(|(language, _)| *language == "json").unwrap();
+    let fixture = Fixture::new(&serde_json::from_str(data).unwrap());
+    let mut shown = 0;
+    for (index, (language, output)) in parts.iter().enumerate().filter(|(_, (language, _))| *language == "output") {
+        assert_eq!(*language, "output");
+        for (language, template) in &parts[index - 2..index] {
+            let engine: &dyn Engine = if *language == "handlebars" { &HandlebarsTemplates } else { &GoTemplates };
+            let case = serde_json::json!({ "template": template, "env": { "NOMAD_TASK_NAME": "app" } });
+            let got = run_with(engine, &case, &fixture);
+            let Result::Output(got) = got else { panic!("{language}: {template}\n{got:?}") };
+            // A line's end belongs to the page.
+            assert_eq!(got.trim_end_matches('\n'), output.trim_end_matches('\n'), "{language}: {template}");
+            shown += 1;
+        }
+    }
+    assert!(shown >= 20, "the examples were not found: {shown}");
 }

@@ -117,6 +117,16 @@ pub struct TemplateSection {
     pub vault_default_lease_duration: Duration,
 }
 
+impl TemplateSection {
+    /// The least that a question waits for a change.
+    const LEAST_WAIT: Duration = Duration::from_secs(1);
+
+    /// How long a question waits for a change before it is asked again.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.block_query_wait.max(Self::LEAST_WAIT)
+    }
+}
+
 impl Default for TemplateSection {
     fn default() -> Self {
         Self {

@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use drover_server::ScheduledSnapshots;
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerSection {
     pub enabled: bool,
@@ -11,6 +13,9 @@ pub struct ServerSection {
     pub raft_multiplier: u32,
     pub raft_snapshot_threshold: Option<u64>,
     pub raft_trailing_logs: Option<u64>,
+    pub snapshots: Option<ScheduledSnapshots>,
+    pub rejoin_after_leave: bool,
+    pub non_voting_server: bool,
     pub heartbeat_grace: Duration,
     pub min_heartbeat_ttl: Duration,
     pub max_heartbeats_per_second: f64,
@@ -45,6 +50,9 @@ impl Default for ServerSection {
             raft_multiplier: 1,
             raft_snapshot_threshold: None,
             raft_trailing_logs: None,
+            snapshots: None,
+            rejoin_after_leave: false,
+            non_voting_server: false,
             heartbeat_grace: Duration::from_secs(10),
             min_heartbeat_ttl: Duration::from_secs(10),
             max_heartbeats_per_second: 50.0,

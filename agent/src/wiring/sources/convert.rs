@@ -11,6 +11,7 @@ use drover_model::{
     kv::KvEntry,
     rpc,
     service::{CheckStatus, ServiceRegistration},
+    variable::{Variable, VariableMetadata},
 };
 use drover_template::data;
 
@@ -113,11 +114,16 @@ pub(super) fn node(node: Node) -> data::Node {
     data::Node { id, node, address, datacenter, tagged_addresses, meta }
 }
 
+fn sorted(mut tags: Vec<String>) -> Vec<String> {
+    tags.sort();
+    tags
+}
+
 pub(super) fn node_detail(found: NodeServices) -> data::NodeDetail {
     let services = found.services.into_iter().map(|service| data::NodeService {
         id: service.id,
         service: service.service,
-        tags: service.tags,
+        tags: sorted(service.tags),
         meta: service.meta,
         port: service.port,
         address: service.address,
@@ -176,6 +182,22 @@ pub(super) fn certificate(issued: &Certificate) -> data::Certificate {
         key: issued.private_key_pem.expose().to_owned(),
         ca: issued.issuing_ca_pem.clone(),
         ca_chain: issued.ca_chain_pem.clone(),
+    }
+}
+
+pub(super) fn variable(variable: Variable) -> data::Variable {
+    let items = variable.items.into_iter().map(|(name, value)| (name, value.expose().to_owned())).collect();
+    data::Variable { metadata: variable_metadata(variable.metadata), items }
+}
+
+pub(super) fn variable_metadata(metadata: VariableMetadata) -> data::VariableMetadata {
+    data::VariableMetadata {
+        namespace: metadata.namespace.to_string(),
+        path: metadata.path,
+        create_index: metadata.create_index,
+        modify_index: metadata.modify_index,
+        create_time: metadata.create_time.0,
+        modify_time: metadata.modify_time.0,
     }
 }
 

@@ -6,6 +6,7 @@ use drover_integrations::{Access, Answer, ConsulCluster, Query, Result, catalogu
 use drover_model::rpc::{
     ReadOptions,
     node::{ServiceInstances, ServiceNames},
+    variable::{VariableGet, VariableList},
 };
 use drover_template::{Data, Dependency, Scope};
 use futures::future::BoxFuture;
@@ -46,6 +47,9 @@ impl Watcher {
 
     /// The question for a dependency, or why there is none.
     pub(super) fn question(&self, dependency: &Dependency) -> std::result::Result<Ask, String> {
+        if let Some(region) = region(dependency).filter(|region| *region != self.task.region) {
+            return Err(format!("{dependency}: region {region:?} cannot be asked from region {:?}", self.task.region));
+        }
         if let Some(ask) = self.native_question(dependency) {
             return Ok(ask);
         }
@@ -87,8 +91,44 @@ impl Watcher {
                     Ok(Answer { index: read.meta.index, data: Data::Services(convert::service_names(names)) })
                 })
             })),
+            Dependency::NomadVar { path, namespace, .. } => Some(Box::new(move |query| {
+                let (calls, options) = (Arc::clone(&calls), in_namespace(options(&query), namespace.as_deref()));
+                let request = VariableGet { options, path: path.clone() };
+                Box::pin(async move {
+                    let read = calls.variable_get(request).await.map_err(|error| convert::refusal("variable.get", &error))?;
+                    Ok(Answer { index: read.meta.index, data: Data::Variable(read.data.map(convert::variable)) })
+                })
+            })),
+            Dependency::NomadVarList { prefix, namespace, .. } => Some(Box::new(move |query| {
+                let (calls, options) = (Arc::clone(&calls), in_namespace(options(&query), namespace.as_deref()));
+                let request = VariableList { options: ReadOptions { prefix: prefix.clone(), ..options } };
+                Box::pin(async move {
+                    let read = calls.variable_list(request).await.map_err(|error| convert::refusal("variable.list", &error))?;
+                    let found = read.data.into_iter().map(convert::variable_metadata).collect();
+                    Ok(Answer { index: read.meta.index, data: Data::Variables(found) })
+                })
+            })),
             _ => None,
         }
+    }
+}
+
+/// The region that a template names.
+fn region(dependency: &Dependency) -> Option<&str> {
+    match dependency {
+        Dependency::NomadVar { region, .. }
+        | Dependency::NomadVarList { region, .. }
+        | Dependency::NomadService { region, .. }
+        | Dependency::NomadServices { region } => region.as_deref(),
+        _ => None,
+    }
+}
+
+/// The same question in another namespace than the task's, when the template names one.
+fn in_namespace(options: ReadOptions, namespace: Option<&str>) -> ReadOptions {
+    match namespace {
+        Some(namespace) => ReadOptions { namespace: namespace.into(), ..options },
+        None => options,
     }
 }
 

@@ -46,27 +46,30 @@ impl Vault {
 
 /// Where a certificate outlives the agent: among the task's secrets, which go when the task does.
 struct Kept<'a> {
-    folder: &'a Path,
+    /// None: nothing is kept.
+    folder: Option<&'a Path>,
     file: PathBuf,
 }
 
 impl<'a> Kept<'a> {
     /// One for each distinct question.
     fn new(watcher: &'a Watcher, path: &str, data: &BTreeMap<String, String>) -> Self {
-        let question = data.iter().fold(path.to_owned(), |text, (key, value)| format!("{text}\0{key}={value}"));
+        let (cluster, namespace) = watcher.task.vault.as_ref().map_or(("", ""), |used| (&used.cluster, &used.namespace));
+        let question = data.iter().fold(format!("{cluster}\0{namespace}\0{path}"), |text, (key, value)| format!("{text}\0{key}={value}"));
         let digest = Sha256::digest(question);
         let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Self { folder: &watcher.task.task_dir, file: Path::new(KEPT_CERTIFICATES).join(format!("{name}.pem")) }
+        Self { folder: watcher.task.kept.as_deref(), file: Path::new(KEPT_CERTIFICATES).join(format!("{name}.pem")) }
     }
 
     fn read(&self) -> Option<Certificate> {
-        let bytes = read_beneath(self.folder, &self.file, KEPT_BYTES).ok().flatten()?;
+        let bytes = read_beneath(self.folder?, &self.file, KEPT_BYTES).ok().flatten()?;
         certificate::from_file(&bytes)
     }
 
     fn write(&self, certificate: &Certificate) {
+        let Some(folder) = self.folder else { return };
         let text = certificate.to_file();
-        if let Err(error) = write_beneath(self.folder, &self.file, text.expose().as_bytes(), KEPT_MODE, Ownership::default()) {
+        if let Err(error) = write_beneath(folder, &self.file, text.expose().as_bytes(), KEPT_MODE, Ownership::default()) {
             tracing::warn!(%error, "a certificate cannot be kept: an agent that restarts has another one issued");
         }
     }

@@ -16,9 +16,11 @@ use drover_model::{
             CertificateIssue, IssuedCertificate, KvGet, KvList, NodeAuth, ServiceInstances, ServiceName, ServiceNames, WorkloadSecretGet,
             WorkloadSecretList,
         },
+        variable::{VariableGet, VariableList},
     },
     secret::SecretText,
     service::ServiceRegistration,
+    variable::{Variable, VariableMetadata},
 };
 use drover_template::{Data, Scope};
 use futures::FutureExt;
@@ -60,6 +62,12 @@ impl ServerCalls for OneKey {
     fn secret_list(&self, _: WorkloadSecretList) -> Reply<'_, Read<Vec<String>>> {
         refused()
     }
+    fn variable_get(&self, _: VariableGet) -> Reply<'_, Read<Option<Variable>>> {
+        refused()
+    }
+    fn variable_list(&self, _: VariableList) -> Reply<'_, Read<Vec<VariableMetadata>>> {
+        refused()
+    }
     fn certificate_issue(&self, _: CertificateIssue) -> Reply<'_, IssuedCertificate> {
         refused()
     }
@@ -95,6 +103,7 @@ fn task(byte: u8, folder: PathBuf) -> Arc<TaskContext> {
         task: "t".to_owned(),
         task_dir: folder,
         disable_file_sandbox: false,
+        kept: None,
         vault: None,
         vault_token: none(),
         consul: ConsulUse::default(),

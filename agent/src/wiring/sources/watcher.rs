@@ -1,6 +1,11 @@
 //! One watcher: asks, waits for a change, asks again, for as long as somebody listens.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    io::{self, Read as _},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use drover_client::templates::TaskContext;
 use drover_integrations::{Error, Query};
@@ -57,9 +62,6 @@ impl Watcher {
             Dependency::PkiCert { path, data } => self.watch_certificate(path, data, &previous).await,
             Dependency::File { path } => self.watch_file(path).await,
             Dependency::Datacenters { ignore_failing } => self.poll_datacenters(*ignore_failing).await,
-            Dependency::NomadVar { .. } | Dependency::NomadVarList { .. } => {
-                self.fail_for_good("variables are not supported yet; keep the value in the key-value store or as a secret");
-            }
             _ => self.watch_question(&dependency).await,
         }
     }
@@ -172,16 +174,27 @@ pub(super) async fn pause_or_new_token(pause: Duration, token: &watch::Receiver<
 }
 
 fn read_file(root: &Path, path: &str, anywhere: bool) -> Result<Vec<u8>, SourceError> {
-    let failed = |error: &dyn std::fmt::Display| SourceError::permanent(format!("file {path}: {error}"));
-    if anywhere && Path::new(path).is_absolute() {
-        let bytes = std::fs::read(path).map_err(|error| failed(&error))?;
-        return if bytes.len() > MAX_FILE_BYTES { Err(failed(&"it is too large")) } else { Ok(bytes) };
+    let failed = |error: &dyn std::fmt::Display| SourceError::permanent(format!("file({path}): {error}"));
+    let missing = || SourceError::permanent(format!("file({path}): stat {path}: no such file or directory"));
+    if anywhere {
+        // A relative path starts where the task does.
+        return match std::fs::File::open(root.join(path)) {
+            Ok(file) => read_bounded(file).map_err(|error| failed(&error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing()),
+            Err(error) => Err(failed(&error)),
+        };
     }
     // An absolute path names the same file as seen from outside the task.
     let relative = Path::new(path).strip_prefix(root).unwrap_or_else(|_| Path::new(path));
     match drover_template::read_beneath(root, relative, MAX_FILE_BYTES) {
         Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) => Err(failed(&"no such file")),
+        Ok(None) => Err(missing()),
         Err(error) => Err(failed(&error)),
     }
+}
+
+fn read_bounded(file: std::fs::File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > MAX_FILE_BYTES { Err(io::Error::other("it is too large")) } else { Ok(bytes) }
 }

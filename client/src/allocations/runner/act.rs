@@ -1,6 +1,6 @@
 //! What comes from outside: changes of the allocation, commands, time.
 
-use drover_model::allocation::TaskPhase;
+use drover_model::allocation::{ClientStatus, TaskPhase};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{AllocCommand, Control, Runner, Start, Stopping};
@@ -11,6 +11,10 @@ impl Runner {
     pub(super) fn updated(&mut self) {
         let allocation = self.current();
         let Some(group) = allocation.group() else { return };
+        if allocation.client_status == ClientStatus::Unknown {
+            // They lost sight of it and are told again how it is, however little has changed here.
+            self.last_report = None;
+        }
         let tracked = self.tracked_deployment();
         if tracked != allocation.deployment_id && matches!(self.stopping, Stopping::No) {
             self.status = allocation.deployment_status;
@@ -40,6 +44,7 @@ impl Runner {
                 let _ = reply.send(self.tasks.values().map(|hold| std::sync::Arc::clone(&hold.scope)).collect());
             }
             AllocCommand::Stop => self.begin_stop(),
+            AllocCommand::Kill => self.kill_all(),
             AllocCommand::Restart { task, all, reply } => {
                 let asked = self.restart(task, all);
                 self.replies.spawn(answer(asked, reply));

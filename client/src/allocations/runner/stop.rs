@@ -62,7 +62,7 @@ impl Runner {
             }
             for step in steps {
                 for (_, kill) in &step {
-                    let wanted = Kill { event: None, without_delay: skip };
+                    let wanted = Kill { without_delay: skip, ..Kill::default() };
                     kill.send_if_modified(|present| {
                         present.is_none() && {
                             *present = Some(wanted);
@@ -75,6 +75,18 @@ impl Runner {
             }
         };
         self.stopping = Stopping::Yes(work.boxed());
+    }
+
+    /// Ends it now: no order, no delays, no patience. What it offers leaves the catalogues afterwards.
+    pub(super) fn kill_all(&mut self) {
+        self.begin_stop();
+        self.stopping = Stopping::Told;
+        for hold in self.tasks.values() {
+            hold.kill.send_modify(|kill| {
+                let known = kill.take().unwrap_or_default();
+                *kill = Some(Kill { without_delay: true, at_once: true, ..known });
+            });
+        }
     }
 
     /// When the servers have been silent for longer than the group allows its tasks to go on.

@@ -20,6 +20,8 @@ pub(super) struct Seen {
     pub(super) removed: Vec<String>,
     /// The node is not known: heartbeats are refused.
     pub(super) forgotten: bool,
+    /// What the last stream was not to be older than.
+    pub(super) min_index: u64,
 }
 
 impl FakeServers {
@@ -122,7 +124,8 @@ impl Servers for FakeServers {
         std::future::ready(Ok(NodeReportReply::default())).boxed()
     }
 
-    fn allocations(&self, _: NodeAllocations) -> Reply<'_, ItemStream<NodeAllocationsItem>> {
+    fn allocations(&self, request: NodeAllocations) -> Reply<'_, ItemStream<NodeAllocationsItem>> {
+        self.seen.send_modify(|seen| seen.min_index = request.min_index);
         let (sender, mut items) = mpsc::channel(16);
         self.items.lock().unwrap().push(sender);
         let first = NodeAllocationsItem {
@@ -171,13 +174,18 @@ pub(super) fn config(folder: &Path, dev: bool) -> ClientConfig {
 }
 
 pub(super) async fn start(folder: &Path, dev: bool, servers: &Arc<FakeServers>, drivers: Vec<Arc<dyn Driver>>) -> Handle {
-    let parts = ClientParts {
-        servers: Arc::clone(servers) as Arc<dyn Servers>,
-        drivers,
-        consul: BTreeMap::new(),
-        vault: BTreeMap::new(),
-        sources: Arc::new(NoSources),
-    };
+    start_with(folder, dev, servers, drivers, Arc::new(NoSources)).await
+}
+
+pub(super) async fn start_with(
+    folder: &Path,
+    dev: bool,
+    servers: &Arc<FakeServers>,
+    drivers: Vec<Arc<dyn Driver>>,
+    sources: Arc<dyn Sources>,
+) -> Handle {
+    let parts =
+        ClientParts { servers: Arc::clone(servers) as Arc<dyn Servers>, drivers, consul: BTreeMap::new(), vault: BTreeMap::new(), sources };
     Client::start(config(folder, dev), Runtime::real(), parts).await.unwrap()
 }
 

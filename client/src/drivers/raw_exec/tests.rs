@@ -35,9 +35,12 @@ impl Bench {
 
     /// Waits until a log has this text: the task has come so far.
     async fn until_logged(&self, name: &str, text: &str) {
-        while !self.log(name).contains(text) {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        let logged = async {
+            while !self.log(name).contains(text) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), logged).await.unwrap_or_else(|_| panic!("{text:?} never stood in {name}"));
     }
 }
 
@@ -157,6 +160,20 @@ async fn signals_reach_the_task() {
     bench.driver.signal(&handle, "SIGHUP").await.unwrap();
     bench.until_logged("app.stdout.0", "hup").await;
     assert!(bench.driver.signal(&handle, "SIGNONE").await.is_err());
+    bench.driver.destroy(&handle).await.unwrap();
+}
+
+/// As under `nohup`.
+#[tokio::test]
+async fn a_signal_that_the_agent_ignores_is_the_tasks_to_heed() {
+    // SAFETY: nothing else in these tests uses this signal, and ignoring it runs no code.
+    #[expect(unsafe_code, reason = "what becomes of signals has no safe wrapper")]
+    unsafe { nix::sys::signal::signal(Signal::SIGUSR2, nix::sys::signal::SigHandler::SigIgn) }.unwrap();
+    let bench = Bench::new();
+    let handle = bench.driver.start(&bench.task("trap 'echo heard; exit' USR2; echo up; while true; do sleep 0.01; done")).await.unwrap();
+    bench.until_logged("app.stdout.0", "up").await;
+    bench.driver.signal(&handle, "SIGUSR2").await.unwrap();
+    bench.until_logged("app.stdout.0", "heard").await;
     bench.driver.destroy(&handle).await.unwrap();
 }
 

@@ -17,6 +17,7 @@ use super::HookError;
 use crate::{
     environment::Environment,
     limits,
+    machine::Machine,
     tasks::{Scope, events},
     templates::TaskContext,
 };
@@ -80,10 +81,10 @@ fn begin(scope: &Arc<Scope>, task: &Task) -> Result<Option<Begun>, HookError> {
     let configs = templates.iter().enumerate().map(|(index, prepared)| config(scope, &environment, index, prepared));
     let configs = configs.collect::<Result<Vec<_>, _>>().map_err(|text| failed(scope, &text))?;
     let source = scope.shared.parts.sources.open(Arc::new(context(scope, task)));
-    let clock = Arc::clone(&scope.shared.runtime.clock);
-    let clock = Arc::new(move || jiff::Timestamp::from_nanosecond(i128::from(clock.now().0)).unwrap_or_default());
+    let clock = crate::templates::clock(Arc::clone(&scope.shared.runtime.clock));
     let variables: TemplateEnvironment = environment.variables.into_iter().collect();
     let runner = TemplateRunner::new(configs, variables, source, clock).map_err(|(_, error)| failed(scope, &error.to_string()))?;
+    let runner = runner.with_host(Arc::new(Machine));
     let (sender, receiver) = mpsc::channel(drover_template::limits::EVENT_QUEUE);
     // It ends when nobody listens any more.
     scope.beside(runner.run(sender));
@@ -153,6 +154,7 @@ fn context(scope: &Scope, task: &Task) -> TaskContext {
         task: scope.name.clone(),
         task_dir: scope.dirs.task.clone(),
         disable_file_sandbox: scope.shared.config.template.disable_file_sandbox,
+        kept: Some(scope.dirs.task.clone()),
         vault: task.vault.clone(),
         vault_token: scope.vault_token.subscribe(),
         consul: task.consul.clone().or_else(of_group).unwrap_or_default(),
@@ -168,8 +170,8 @@ async fn first(scope: &Scope, events: &mut mpsc::Receiver<Event>) -> Result<Vec<
     while let Some(event) = events.recv().await {
         match event {
             Event::First(rendered) => return Ok(rendered),
-            Event::Missing(missing) => scope.event(events::template(scope.now(), &missing_text(&missing))),
-            Event::Failed { error, .. } => return Err(failed(scope, &error)),
+            Event::Missing { missing, .. } => scope.event(events::template(scope.now(), &missing_text(&missing))),
+            Event::Failed { error, .. } => return Err(failed(scope, &error.text)),
             Event::Warning(warning) => {
                 tracing::warn!(task = ?scope, dependency = %warning.dependency, error = warning.text, "a template waits for its data")
             }
@@ -241,7 +243,7 @@ async fn follow(scope: Arc<Scope>, templates: Vec<Prepared>, mut events: mpsc::R
             Some(Event::Recovered(dependency)) => {
                 scope.event(events::hook_message(scope.now(), &format!("Template: {dependency} can be read again")));
             }
-            Some(Event::Missing(missing)) => {
+            Some(Event::Missing { missing, .. }) => {
                 tracing::debug!(task = ?scope, missing = missing.len(), "a template of a running task waits for data")
             }
             // Nothing can change any more; what is due is still done.

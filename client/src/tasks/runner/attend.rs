@@ -1,6 +1,6 @@
 //! A task while it runs, until it does not.
 
-use super::{Arc, Control, Driver, Duration, End, Exit, Kill, Runner, Task, TaskHandle, events, killed, oneshot};
+use super::{Arc, Control, Driver, Duration, End, Exit, Kill, Runner, Task, TaskHandle, events, killed, killed_at_once, oneshot};
 
 impl Runner {
     /// Stays with a running task and does to it what it is asked to.
@@ -83,8 +83,10 @@ impl Runner {
                 self.scope.event(events::skipping_delay(self.scope.now()));
             } else {
                 self.scope.event(events::waiting_for_delay(self.scope.now(), task.shutdown_delay));
+                let mut kill = self.kill.clone();
                 tokio::select! {
                     () = tokio::time::sleep(task.shutdown_delay) => {}
+                    () = killed_at_once(&mut kill) => {}
                     _ = driver.wait(handle) => return None,
                 }
             }
@@ -101,7 +103,13 @@ impl Runner {
 
     async fn stop(&self, driver: &Arc<dyn Driver>, handle: &TaskHandle, task: &Task) -> Option<String> {
         let signal = if task.kill_signal.is_empty() { driver.default_kill_signal() } else { &task.kill_signal };
-        driver.stop(handle, signal, self.grace(task)).await.err().map(|error| error.text)
+        let mut kill = self.kill.clone();
+        let stopped = tokio::select! {
+            biased;
+            stopped = driver.stop(handle, signal, self.grace(task)) => stopped,
+            () = killed_at_once(&mut kill) => driver.stop(handle, "SIGKILL", Duration::ZERO).await,
+        };
+        stopped.err().map(|error| error.text)
     }
 
     fn grace(&self, task: &Task) -> Duration {

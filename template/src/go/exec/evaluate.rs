@@ -150,9 +150,16 @@ impl<'t> Executor<'t, '_> {
         names: &'t [Box<str>],
         given: Given<'t, '_>,
     ) -> Walked<Value> {
+        let mut is_absent = false;
         for (index, name) in names.iter().enumerate() {
             let given = if index + 1 == names.len() { given } else { Given::NOTHING };
+            if is_absent && !self.tree.error_on_missing_key {
+                return self.fail(format!("nil pointer evaluating interface {{}}.{name}"));
+            }
+            // What a map of anything does not have is nothing at all, unlike data that has not come yet.
+            let is_entry = matches!(value, Value::Map(_));
             value = self.field(dot, &value, word, name, given)?;
+            is_absent = is_entry && matches!(value, Value::Nil);
         }
         Ok(value)
     }

@@ -1,0 +1,44 @@
+//! Work that would hold up whatever else its thread has to do: long computing, and disks.
+
+use std::io;
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+/// Runs `work` on a thread that may be held up.
+///
+/// Where a single thread drives everything, which is how simulations run, the work is done on the spot: whether another thread is done first is not for a
+/// seed to decide.
+///
+/// # Errors
+///
+/// When the work panicked, or the runtime ended before it began.
+///
+/// # Panics
+///
+/// Outside of a Tokio runtime.
+pub async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => Ok(work()),
+        _ => tokio::task::spawn_blocking(work).await.map_err(io::Error::other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_single_thread_does_all_itself() {
+        let by = apart(|| thread::current().id()).await.unwrap();
+        assert_eq!(by, thread::current().id());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn several_threads_are_not_held_up() {
+        let by = tokio::spawn(async { (apart(|| thread::current().id()).await.unwrap(), thread::current().id()) });
+        let (worked, asked) = by.await.unwrap();
+        assert_ne!(worked, asked);
+    }
+}

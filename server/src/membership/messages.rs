@@ -1,0 +1,53 @@
+//! What servers say to each other about who they are.
+
+use drover_model::method;
+use serde::{Deserialize, Serialize};
+
+use crate::consensus::ServerNode;
+
+/// Asks a server who it is.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Introduce {}
+method!(Introduce, "server.introduce", Introduction);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Introduction {
+    pub(crate) id: u64,
+    pub(crate) address: String,
+    /// How many servers it expects to begin a cluster with.
+    pub(crate) expect: u32,
+    pub(crate) name: String,
+    pub(crate) region: String,
+    pub(crate) datacenter: String,
+    pub(crate) non_voting: bool,
+    pub(crate) version: String,
+    /// Who leads, as far as it knows.
+    pub(crate) leader: Option<u64>,
+    /// Who takes part, as far as it knows; empty before there is a cluster.
+    pub(crate) members: Vec<u64>,
+    pub(crate) last_term: u64,
+    pub(crate) last_index: u64,
+    /// It is shutting down.
+    pub(crate) leaving: bool,
+}
+
+impl Introduction {
+    pub(super) fn node(&self) -> ServerNode {
+        ServerNode { addr: self.address.clone(), name: self.name.clone(), datacenter: self.datacenter.clone(), non_voting: self.non_voting }
+    }
+}
+
+/// Asks to be taken in; the leader does it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Join {
+    pub(super) introduction: Introduction,
+}
+method!(Join, "server.join", ());
+
+/// Says that a server leaves for good.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Leave {
+    pub(super) id: u64,
+}
+method!(Leave, "server.leave", ());

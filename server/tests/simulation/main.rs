@@ -1,0 +1,10 @@
+//! Whole servers in one thread, from one seed, on simulated disks and a simulated network.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod backup;
+mod crash;
+mod faults;
+mod linearizable;
+mod membership;
+mod support;

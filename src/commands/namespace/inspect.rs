@@ -1,0 +1,25 @@
+//! `drover namespace inspect`
+
+use anyhow::Result;
+
+use crate::{
+    context::{Reach, block_on},
+    exit::Exit,
+    output,
+};
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// The namespace's name
+    name: String,
+}
+
+impl Args {
+    pub(crate) fn run(self, reach: &Reach) -> Result<Exit> {
+        let client = reach.client()?;
+        block_on(async {
+            output::json(&client.get_namespace(&self.name).await?.data)?;
+            Ok(Exit::Ok)
+        })
+    }
+}

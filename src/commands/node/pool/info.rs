@@ -1,0 +1,43 @@
+//! `drover node pool info`
+
+use anyhow::Result;
+
+use crate::{
+    context::{Reach, block_on},
+    exit::Exit,
+    output::{self, Pairs, Table, heading},
+};
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// The pool's name
+    name: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(crate) fn run(self, reach: &Reach) -> Result<Exit> {
+        let client = reach.client()?;
+        block_on(async {
+            let pool = client.node_pool(&self.name).await?.data;
+            if self.json {
+                output::json(&pool)?;
+                return Ok(Exit::Ok);
+            }
+            let mut pairs = Pairs::default();
+            pairs.add("Name", &pool.name).add("Description", &pool.description);
+            pairs.print();
+            heading("Metadata", reach.colours());
+            let mut table = Table::new(["Key", "Value"]);
+            pool.meta.iter().for_each(|(key, value)| table.row([key.clone(), value.clone()]));
+            if table.is_empty() {
+                println!("No metadata");
+            } else {
+                table.print();
+            }
+            Ok(Exit::Ok)
+        })
+    }
+}
