@@ -48,8 +48,8 @@ unit: ## Unit, property and simulation tests, and the checks of the house's own 
 	cargo test --workspace --quiet
 
 acceptance: ## The main job against the embedded default, and against real Consul and Vault
-	cargo build --quiet --package drover --package shop
-	DROVER_ACCEPTANCE=1 cargo test --package drover --test acceptance -- --nocapture --test-threads=1
+	cargo build --quiet --workspace --bins
+	DROVER_ACCEPTANCE=1 cargo test --workspace --test acceptance -- --nocapture --test-threads=1
 
 deny: ## Licences, bans and sources of third-party crates (needs cargo-deny)
 	cargo deny check bans licenses sources
