@@ -42,3 +42,5 @@ pub const QUIET_MAX: Duration = Duration::from_millis(100);
 pub const MISSING_AFTER: Duration = Duration::from_secs(3);
 /// How long a source must fail before a warning is told again.
 pub const WARNING_AGAIN: Duration = Duration::from_secs(60);
+/// How many different causes of one outage are told at once, without waiting for [`WARNING_AGAIN`].
+pub const WARNING_CAUSES: usize = 4;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::dependency::Dependency;
 use crate::engine::{Compiled, Environment, Error, Options, Pass};
 use crate::host::Host;
-use crate::limits::{MISSING_AFTER, PASSES_PER_WAKE, WARNING_AGAIN};
+use crate::limits::{MISSING_AFTER, PASSES_PER_WAKE, WARNING_AGAIN, WARNING_CAUSES};
 use crate::source::{Source, SourceError};
 
 mod pace;
@@ -131,6 +131,8 @@ impl fmt::Debug for TemplateRunner {
 struct Warned {
     since: jiff::Timestamp,
     told: Instant,
+    /// Each cause is news once, however often one takes turns with another.
+    causes: BTreeSet<String>,
 }
 
 struct Template {
@@ -270,20 +272,16 @@ impl TemplateRunner {
         }
     }
 
-    /// A warning at the first failure, and now and then while it goes on.
+    /// A warning at the first failure, when it has another cause (who was away comes back sealed), and now and then while it goes on.
     fn warning(&mut self, dependency: &Dependency, error: &SourceError, now: Instant) -> Option<Event> {
-        let since = match self.warned.get_mut(dependency) {
-            Some(warned) if now < warned.told + WARNING_AGAIN => return None,
-            Some(warned) => {
-                warned.told = now;
-                warned.since
-            }
-            None => {
-                let since = (self.clock)();
-                self.warned.insert(dependency.clone(), Warned { since, told: now });
-                since
-            }
-        };
+        let warned =
+            self.warned.entry(dependency.clone()).or_insert_with(|| Warned { since: (self.clock)(), told: now, causes: BTreeSet::new() });
+        let is_new = warned.causes.len() < WARNING_CAUSES && warned.causes.insert(error.text.clone());
+        if !is_new && now < warned.told + WARNING_AGAIN {
+            return None;
+        }
+        warned.told = now;
+        let since = warned.since;
         Some(Event::Warning(Warning { dependency: dependency.clone(), since, text: error.text.clone() }))
     }
 

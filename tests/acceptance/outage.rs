@@ -85,7 +85,7 @@ pub(crate) async fn play(program: &Path, logs_in: bool) {
     let pid = scene.until("local/pid", |_| true).await;
     scene.until("local/flag", |text| text == "one").await;
     scene.until("secrets/password", |text| text == "first").await;
-    assert_eq!(scene.workload_tokens().await, 2, "the task and the service have tokens of their own");
+    eventually("tokens of their own for the task and the service", || async { (scene.workload_tokens().await == 2).then_some(()) }).await;
 
     scene.consul_away().await;
     scene.vault_away().await;

@@ -125,6 +125,28 @@ async fn a_deleted_key_keeps_the_old_text_and_an_outage_only_warns() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_cause_of_an_outage_is_told_and_the_same_one_only_now_and_then() {
+    let values = Arc::new(Values::default());
+    values.key("a", Some("1"));
+    let mut events = start(&values, vec![config("one", r#"{{key "a"}}"#)]);
+    texts(events.recv().await);
+    let mut told = Vec::new();
+    for cause in ["refused", "sealed", "refused", "sealed", "late", "closed", "fifth"] {
+        values.fail("a", SourceError::retried(cause));
+        settle().await;
+        while let Ok(event) = events.try_recv() {
+            let Event::Warning(warning) = event else { panic!("{event:?}") };
+            told.push(warning.text);
+        }
+    }
+    assert_eq!(told, ["refused", "sealed", "late", "closed"]);
+    tokio::time::advance(WARNING_AGAIN).await;
+    values.fail("a", SourceError::retried("refused"));
+    let Some(Event::Warning(warning)) = events.recv().await else { panic!("it goes on") };
+    assert_eq!(warning.text, "refused");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_error_on_data_that_is_not_there_yet_waits_for_it() {
     let values = Arc::new(Values::default());
     let mut events = start(&values, vec![config("one", r#"{{index (key "list" | split ",") 1}}"#)]);
