@@ -17,7 +17,7 @@ mod dice;
 mod invariants;
 mod story;
 
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 500;
 
 /// Seeds that show what is not understood yet, each with what it shows. They are left out, and said to be.
 const OPEN: &[(u64, &str)] = &[];

@@ -361,11 +361,12 @@ impl Work<'_, '_> {
 
     /// How many canaries have to be placed in this step.
     fn wanted_canaries(&self, has_destructive: bool) -> usize {
-        let Some(strategy) = self.strategy().filter(|_| has_destructive && !self.rollout.is_halted()) else { return 0 };
+        let Some(strategy) = self.strategy().filter(|_| !self.rollout.is_halted()) else { return 0 };
         let desired = match self.rollout.state(&self.group.name) {
             Some(state) if state.promoted => 0,
+            // Also when nothing is left of what they are compared with: nobody could promote them otherwise.
             Some(state) => state.desired_canaries,
-            None if self.rollout.may_begin() => strategy.canary,
+            None if self.rollout.may_begin() && has_destructive => strategy.canary,
             None => 0,
         };
         let replaced = self.replacements.iter().filter(|replacement| replacement.canary).count();
