@@ -16,7 +16,7 @@ use super::{
 
 /// Those that stop.
 pub(super) fn losers(job: &Job, group: &TaskGroup, running: &[Arc<Allocation>]) -> Vec<AllocId> {
-    let returned = running.iter().filter(|allocation| allocation.client_status == ClientStatus::Running && was_unknown(allocation));
+    let returned = running.iter().filter(|allocation| allocation.client_status != ClientStatus::Unknown && was_unknown(allocation));
     let strategy = group.disconnect.as_ref().map_or("best_score", |strategy| strategy.reconcile.as_str());
     returned
         .filter_map(|original| {
@@ -60,6 +60,10 @@ fn is_later(one: &Member, other: &Member) -> bool {
 fn keeps_original(strategy: &str, job: &Job, original: &Allocation, replacement: &Allocation) -> bool {
     // An update in the meantime reached only the replacement.
     if !is_current(original, job) && is_current(replacement, job) {
+        return false;
+    }
+    // One that was lost sight of before it ran serves nobody yet.
+    if original.client_status == ClientStatus::Pending && replacement.client_status == ClientStatus::Running {
         return false;
     }
     match strategy {

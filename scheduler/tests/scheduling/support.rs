@@ -19,6 +19,8 @@ pub(crate) const SECOND: i64 = 1_000_000_000;
 pub(crate) struct Cluster {
     pub(crate) now: UnixNanos,
     pub(crate) seed: u64,
+    /// How many were applied.
+    pub(crate) plans: u64,
     pub(crate) nodes: BTreeMap<NodeId, (Arc<Node>, Usage)>,
     pub(crate) jobs: BTreeMap<JobKey, Arc<Job>>,
     pub(crate) allocations: BTreeMap<AllocId, Arc<Allocation>>,
@@ -109,6 +111,7 @@ impl Cluster {
         Self {
             now: UnixNanos(1_000_000 * SECOND),
             seed: 1,
+            plans: 0,
             nodes: nodes.into_iter().map(|node| (node.id, (Arc::new(node), Usage::default()))).collect(),
             jobs: BTreeMap::new(),
             allocations: BTreeMap::new(),
@@ -188,9 +191,11 @@ impl Cluster {
                 }
             });
         }
+        self.plans += 1;
         for allocation in plan.updates.iter().chain(&plan.placements) {
             let is_new = !self.allocations.contains_key(&allocation.id);
-            self.put(allocation.clone());
+            let create_index = if is_new { self.plans } else { allocation.create_index };
+            self.put(Allocation { create_index, ..allocation.clone() });
             if is_new && allocation.deployment_id.is_some() {
                 self.deploy(|deployment| {
                     let state = deployment.task_groups.get_mut(&allocation.task_group).unwrap();
