@@ -159,9 +159,11 @@ impl Work<'_, '_> {
 
     /// Of two with one name, because one had been out of reach, one stays.
     fn stop_reconnected(&mut self) {
+        reconnect::count_once(&mut self.members);
         let running: Vec<_> =
             self.members.iter().filter(|member| member.standing == Standing::Runs).map(|member| Arc::clone(&member.allocation)).collect();
-        let losers = reconnect::losers(self.job, self.group, &running);
+        let mut losers = reconnect::losers(self.job, self.group, &running);
+        losers.extend(reconnect::superfluous(&self.members));
         if losers.is_empty() {
             return;
         }
@@ -187,11 +189,7 @@ impl Work<'_, '_> {
         let mut room = (self.group.count as usize).saturating_sub(present.len());
         self.members = present;
         for member in unknown {
-            // Its replacement, or what followed that one.
-            let name = &member.allocation.name;
-            let has_one = self.members.iter().any(|other| other.allocation.name == *name)
-                || self.replacements.iter().any(|replacement| replacement.old.name == *name);
-            if room > 0 && !has_one {
+            if room > 0 && !self.has_namesake(&member.allocation) {
                 room -= 1;
                 self.replace(&member.allocation, false, None);
             }
@@ -199,6 +197,13 @@ impl Work<'_, '_> {
             self.out.kept.push(member.allocation);
         }
         self.take_leave_of(gone, room);
+    }
+
+    /// Whether its replacement is there already, or what followed that one.
+    fn has_namesake(&self, allocation: &Allocation) -> bool {
+        let name = &allocation.name;
+        self.members.iter().any(|other| other.allocation.name == *name)
+            || self.replacements.iter().any(|replacement| !replacement.canary && replacement.old.name == *name)
     }
 
     /// Notes that an allocation is out of reach, and until when that is tolerated.
@@ -280,10 +285,7 @@ impl Work<'_, '_> {
             && in_place.is_empty()
             && missing + self.awaited == 0
             && self.replacements.is_empty()
-            && !self
-                .members
-                .iter()
-                .any(|member| matches!(member.standing, Standing::Migrate | Standing::Renews | Standing::RescheduleNow { .. }));
+            && !self.members.iter().any(|member| self.has_to_go(member));
 
         let mut names = Names::default();
         let staying = self.let_go(&mut names);
@@ -318,6 +320,15 @@ impl Work<'_, '_> {
         staying
     }
 
+    /// Whether another one takes its place, now or as a part of the roll-out later.
+    fn has_to_go(&self, member: &Member) -> bool {
+        match member.standing {
+            Standing::Migrate | Standing::Renews | Standing::RescheduleNow { .. } => true,
+            Standing::RescheduleLater { .. } => self.rollout.owns(&member.allocation),
+            _ => false,
+        }
+    }
+
     /// How many of the replacements count as members.
     fn filling(&self) -> usize {
         self.replacements.iter().filter(|replacement| !replacement.canary).count()
@@ -350,11 +361,12 @@ impl Work<'_, '_> {
 
     /// How many canaries have to be placed in this step.
     fn wanted_canaries(&self, has_destructive: bool) -> usize {
-        let Some(strategy) = self.strategy().filter(|_| has_destructive && !self.rollout.is_halted()) else { return 0 };
+        let Some(strategy) = self.strategy().filter(|_| !self.rollout.is_halted()) else { return 0 };
         let desired = match self.rollout.state(&self.group.name) {
             Some(state) if state.promoted => 0,
+            // Also when nothing is left of what they are compared with: nobody could promote them otherwise.
             Some(state) => state.desired_canaries,
-            None if self.rollout.may_begin() => strategy.canary,
+            None if self.rollout.may_begin() && has_destructive => strategy.canary,
             None => 0,
         };
         let replaced = self.replacements.iter().filter(|replacement| replacement.canary).count();

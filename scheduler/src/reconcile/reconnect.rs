@@ -1,6 +1,6 @@
 //! An allocation that was out of reach is heard again, and its replacement runs: one of the two stops.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use drover_model::{
     allocation::{Allocation, ClientStatus},
@@ -9,7 +9,10 @@ use drover_model::{
     time::UnixNanos,
 };
 
-use super::standing::{is_current, was_unknown};
+use super::{
+    group::Member,
+    standing::{Standing, is_current, was_unknown},
+};
 
 /// Those that stop.
 pub(super) fn losers(job: &Job, group: &TaskGroup, running: &[Arc<Allocation>]) -> Vec<AllocId> {
@@ -18,10 +21,40 @@ pub(super) fn losers(job: &Job, group: &TaskGroup, running: &[Arc<Allocation>]) 
     returned
         .filter_map(|original| {
             // The one that has its name now: its replacement, or what followed that one.
-            let replacement = running.iter().find(|other| other.name == original.name && !was_unknown(other))?;
+            let takes_place = |other: &&Arc<Allocation>| other.name == original.name && other.create_index > original.create_index;
+            let replacement = running.iter().find(takes_place)?;
             Some(if keeps_original(strategy, job, original, replacement) { replacement.id } else { original.id })
         })
         .collect()
+}
+
+/// Those that were out of reach and would be replaced now, or done once more, although what took their place then is there already or has done it.
+pub(super) fn superfluous(members: &[Member]) -> Vec<AllocId> {
+    let is_superfluous = |member: &&Member| {
+        let mut namesakes = members.iter().filter(|other| are_namesakes(member, other));
+        match member.standing {
+            Standing::Runs => namesakes.any(|other| other.standing == Standing::Done),
+            Standing::Migrate | Standing::RescheduleNow { .. } | Standing::RescheduleLater { .. } | Standing::Held | Standing::Renews => {
+                was_unknown(&member.allocation) && namesakes.any(|other| other.standing != Standing::Lost && is_later(other, member))
+            }
+            _ => false,
+        }
+    };
+    members.iter().filter(is_superfluous).map(|member| member.allocation.id).collect()
+}
+
+/// What was done twice, since nobody saw that it was being done, is done once.
+pub(super) fn count_once(members: &mut Vec<Member>) {
+    let mut done = BTreeSet::new();
+    members.retain(|member| member.standing != Standing::Done || done.insert(member.allocation.name.clone()));
+}
+
+fn are_namesakes(one: &Member, other: &Member) -> bool {
+    one.allocation.id != other.allocation.id && one.allocation.name == other.allocation.name
+}
+
+fn is_later(one: &Member, other: &Member) -> bool {
+    one.allocation.create_index > other.allocation.create_index
 }
 
 fn keeps_original(strategy: &str, job: &Job, original: &Allocation, replacement: &Allocation) -> bool {

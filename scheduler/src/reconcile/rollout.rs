@@ -102,7 +102,8 @@ impl Rollout {
             return true;
         }
         let patient = self.state(&allocation.task_group).is_some_and(|state| !state.progress_deadline.is_zero());
-        !self.has_failed() && patient
+        // What was healthy fails for another reason than its roll-out.
+        !self.has_failed() && (patient || allocation.is_healthy() == Some(true))
     }
 
     /// The group takes part in the deployment that begins.

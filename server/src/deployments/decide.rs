@@ -138,7 +138,18 @@ impl View<'_> {
     }
 
     fn is_complete(&self) -> bool {
-        !self.deployment.requires_promotion() && self.deployment.task_groups.values().all(group_complete)
+        !self.deployment.requires_promotion() && self.deployment.task_groups.values().all(group_complete) && self.has_what_it_counted()
+    }
+
+    /// The counters say what has become healthy; what failed afterwards is still in them.
+    fn has_what_it_counted(&self) -> bool {
+        let mut healthy: BTreeMap<&str, u32> = BTreeMap::new();
+        for allocation in self.state.allocations_of_deployment(self.deployment.id) {
+            if allocation.is_healthy() == Some(true) && !allocation.is_terminal() {
+                *healthy.entry(&allocation.task_group).or_default() += 1;
+            }
+        }
+        self.deployment.task_groups.iter().all(|(name, group)| healthy.get(&**name).copied().unwrap_or_default() >= wanted(group))
     }
 
     /// When the deployment fails if nothing becomes healthy until then. A group that is complete, or waits for somebody to promote it, has no deadline.
@@ -164,5 +175,9 @@ impl View<'_> {
 }
 
 fn group_complete(group: &DeploymentState) -> bool {
-    group.healthy_allocs >= group.desired_total.max(group.desired_canaries)
+    group.healthy_allocs >= wanted(group)
+}
+
+fn wanted(group: &DeploymentState) -> u32 {
+    group.desired_total.max(group.desired_canaries)
 }

@@ -38,6 +38,8 @@ impl Change<'_> {
         let AllocationReport { id: _, client_status, client_description, task_states, deployment_status, network_status } = report;
         if allocation.client_status == ClientStatus::Unknown && client_status != ClientStatus::Unknown {
             self.note_client_status(allocation, client_status);
+            // The evaluation that gives it up is no longer about it; one for another reason may follow.
+            allocation.followup_eval_id = None;
         }
         // The servers gave it up, and its room with it. A node that returns may still be busy stopping it: it does not come back for that.
         let given_up = allocation.client_status == ClientStatus::Lost && allocation.is_server_terminal();

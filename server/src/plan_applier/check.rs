@@ -9,7 +9,7 @@ use drover_model::{
     allocation::Allocation,
     evaluation::Evaluation,
     ids::{AllocId, JobKey, NodeId},
-    plan::Plan,
+    plan::{Plan, Stop},
 };
 use drover_scheduler::apply_check;
 
@@ -53,31 +53,21 @@ pub(crate) fn robbed(state: &State, apply: &PlanApply, victims: Vec<Evaluation>)
 pub(crate) fn check(state: &State, under_way: &BTreeMap<u64, UnderWay>, plan: Plan) -> Checked {
     let Plan { eval_id, all_at_once, stops, updates, mut placements, deployment, deployment_updates, .. } = plan;
     let deferred = placements.len() > MAX_PLACEMENTS && !all_at_once;
-    let later = if deferred { placements.split_off(MAX_PLACEMENTS) } else { Vec::new() };
-    let mut stopped: BTreeMap<NodeId, Vec<Arc<Allocation>>> = BTreeMap::new();
-    for stop in &stops {
-        if let Some(allocation) = state.allocation(stop.id).filter(|allocation| allocation.holds_resources()) {
-            stopped.entry(allocation.node_id).or_default().push(Arc::clone(allocation));
-        }
-    }
+    let later: Vec<_> = if deferred { placements.split_off(MAX_PLACEMENTS) } else { Vec::new() }.into_iter().map(Arc::new).collect();
     let mut by_node: BTreeMap<NodeId, Vec<Arc<Allocation>>> = BTreeMap::new();
     for allocation in placements {
         by_node.entry(allocation.node_id).or_default().push(Arc::new(allocation));
     }
-    let fits = |(node, placed): &(&NodeId, &Vec<Arc<Allocation>>)| {
-        let stopped = stopped.get(*node).map(Vec::as_slice).unwrap_or_default();
-        node_takes(state, under_way, **node, stopped, placed)
-    };
-    let mut rejected_nodes: Vec<NodeId> = by_node.iter().filter(|entry| !fits(entry)).map(|(node, _)| *node).collect();
+    let mut rejected_nodes = rejected_nodes(state, under_way, &stops, &by_node, &later);
     let mut apply = PlanApply { eval_id, ..PlanApply::default() };
     if all_at_once && !rejected_nodes.is_empty() {
         rejected_nodes.extend(by_node.keys().filter(|node| !rejected_nodes.contains(node)).copied().collect::<Vec<_>>());
         return Checked { apply, under_way: UnderWay::default(), placed: Vec::new(), rejected_nodes, deferred: false };
     }
     let turned_away = rejected_nodes.iter().filter_map(|node| by_node.remove(node)).flatten();
-    let rejected: Vec<Arc<Allocation>> = turned_away.chain(later.into_iter().map(Arc::new)).collect();
+    let rejected: Vec<Arc<Allocation>> = turned_away.chain(later).collect();
     let kept_back = kept_back(&rejected);
-    apply.stops = stops.into_iter().filter(|stop| stop.client_status.is_some() || !kept_back.contains(&stop.id)).collect();
+    apply.stops = stops.into_iter().filter(|stop| !is_kept_back(stop, &kept_back)).collect();
     apply.stops.retain(|stop| !stop.preempted_by.is_some_and(|by| rejected.iter().any(|allocation| allocation.id == by)));
     let updates = updates.into_iter().filter(|allocation| state.allocation(allocation.id).is_some()).map(Arc::new);
     let updates: Vec<Arc<Allocation>> = updates.collect();
@@ -88,9 +78,50 @@ pub(crate) fn check(state: &State, under_way: &BTreeMap<u64, UnderWay>, plan: Pl
     Checked { apply, under_way: UnderWay { placements: by_node }, placed, rejected_nodes, deferred }
 }
 
+/// The nodes that do not take what the plan places there. What one of them turns away keeps something running, maybe on another node, where it was to make room.
+fn rejected_nodes(
+    state: &State,
+    under_way: &BTreeMap<u64, UnderWay>,
+    stops: &[Stop],
+    by_node: &BTreeMap<NodeId, Vec<Arc<Allocation>>>,
+    later: &[Arc<Allocation>],
+) -> Vec<NodeId> {
+    let mut stopped: BTreeMap<NodeId, Vec<&Stop>> = BTreeMap::new();
+    for stop in stops {
+        if let Some(allocation) = state.allocation(stop.id) {
+            stopped.entry(allocation.node_id).or_default().push(stop);
+        }
+    }
+    let mut rejected: BTreeSet<NodeId> = BTreeSet::new();
+    let mut kept = kept_back(later);
+    let mut in_question: BTreeSet<NodeId> = by_node.keys().copied().collect();
+    while !in_question.is_empty() {
+        let mut kept_now = BTreeSet::new();
+        for node in std::mem::take(&mut in_question) {
+            let placed = by_node.get(&node).map(Vec::as_slice).unwrap_or_default();
+            let stops = stopped.get(&node).map(Vec::as_slice).unwrap_or_default();
+            let gone = stops.iter().filter(|stop| !is_kept_back(stop, &kept)).filter_map(|stop| state.allocation(stop.id));
+            let gone: Vec<_> = gone.filter(|allocation| allocation.holds_resources()).cloned().collect();
+            if !node_takes(state, under_way, node, &gone, placed) {
+                rejected.insert(node);
+                kept_now.extend(kept_back(placed));
+            }
+        }
+        in_question = kept_now.iter().filter_map(|id| state.allocation(*id)).map(|allocation| allocation.node_id).collect();
+        in_question.retain(|node| by_node.contains_key(node) && !rejected.contains(node));
+        kept.extend(kept_now);
+    }
+    rejected.into_iter().collect()
+}
+
 /// What goes on running because that which was to take its place was turned away.
 fn kept_back(rejected: &[Arc<Allocation>]) -> BTreeSet<AllocId> {
     rejected.iter().filter_map(|allocation| allocation.previous_allocation).collect()
+}
+
+/// What is lost anyhow is not kept.
+fn is_kept_back(stop: &Stop, kept: &BTreeSet<AllocId>) -> bool {
+    stop.client_status.is_none() && kept.contains(&stop.id)
 }
 
 fn node_takes(

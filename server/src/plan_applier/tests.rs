@@ -83,6 +83,17 @@ fn what_was_to_be_replaced_goes_on_when_its_replacement_is_turned_away() {
     }
 }
 
+#[test]
+fn what_is_kept_running_still_holds_its_room() {
+    let (mut world, job) = world();
+    world.place(vec![sized(8, &job, 1, 600, &[8080]), sized(9, &job, 2, 600, &[])], None);
+    // The successor of 8 does not fit on node 2, so 8 stays where 1 was to take its room, and 1 was to replace 9.
+    let successor = Allocation { previous_allocation: Some(alloc_id(8)), ..sized(2, &job, 2, 1001, &[]) };
+    let other = Allocation { previous_allocation: Some(alloc_id(9)), ..sized(1, &job, 1, 600, &[8080]) };
+    let plan = Plan { stops: vec![stop(8, 1), stop(9, 2)], ..plan(vec![successor, other]) };
+    assert_eq!(split(&world.state, plan), (vec![], vec![1, 2], 0));
+}
+
 #[tokio::test]
 async fn the_evaluations_end_is_committed_with_all_of_its_plan_or_not() {
     let (mut world, job) = world();

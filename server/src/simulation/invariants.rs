@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
     sync::Arc,
 };
 
@@ -75,15 +76,46 @@ fn names_are_unique(job: &Job, group: &TaskGroup, allocations: &[Arc<Allocation>
     for allocation in live() {
         assert!(
             names.insert((&allocation.name, allocation.job.version)),
-            "two of {} run version {}",
+            "two of {} run version {}{}",
             allocation.name,
-            allocation.job.version
+            allocation.job.version,
+            listing(job, allocations)
         );
     }
     let current = live().filter(|row| row.job.version == job.version && !row.is_canary()).count();
     // More canaries than are wanted of the group are too many from their promotion to the next evaluation.
     let most = group.count.max(group.update.as_ref().map_or(0, |strategy| strategy.canary));
     assert!(job.stop || current <= most as usize, "{current} of {} run in {}", group.count, job.id);
+}
+
+/// What of a job a failure is about, a line each.
+fn listing(job: &Job, allocations: &[Arc<Allocation>]) -> String {
+    let mut lines = format!(" (newest version: {})", job.version);
+    for row in allocations.iter().filter(|row| !row.is_server_terminal() || row.job.version == job.version) {
+        let traits = [
+            (row.is_canary(), "canary"),
+            (!row.alloc_states.is_empty(), "was unknown"),
+            (row.next_allocation.is_some(), "succeeded"),
+            (row.followup_eval_id.is_some(), "waits for an evaluation"),
+        ];
+        let traits: Vec<_> = traits.into_iter().filter_map(|(has, name)| has.then_some(name)).collect();
+        let (before, transition) = (row.previous_allocation, &row.desired_transition);
+        let _ = write!(
+            lines,
+            "\n  {} {} of version {}: {:?}, {:?} ({}), healthy {:?}, after {before:?}, {}; {}; migrate {:?}",
+            row.id,
+            row.name,
+            row.job.version,
+            row.desired_status,
+            row.client_status,
+            row.desired_description,
+            row.is_healthy(),
+            row.node_name,
+            traits.join(", "),
+            transition.migrate
+        );
+    }
+    lines
 }
 
 fn one_on_each_node(allocations: &[Arc<Allocation>]) {
@@ -161,7 +193,8 @@ pub(super) fn check_end(cluster: &Cluster) {
             continue;
         }
         let waits = state.blocked_evaluations_of_job(&job.key()).next().is_some();
-        assert!(waits, "{} misses {missing:?}, and nothing waits for room", job.id);
+        let listed = || listing(job, &state.allocations_of_job(&job.key()).cloned().collect::<Vec<_>>());
+        assert!(waits, "{} misses {missing:?}, and nothing waits for room{}", job.id, listed());
         for reason in drover_scheduler::why(state, job).iter().filter(|reason| missing.contains_key(&reason.group)) {
             // One more may fit where all together do not, or elsewhere than on the node that misses it.
             let other = job.all_at_once || matches!(job.kind, JobType::System | JobType::Sysbatch);

@@ -31,17 +31,19 @@ pub(super) fn is_awaited(case: Case<'_>, group: &TaskGroup, allocation: &Allocat
 }
 
 impl Work<'_, '_> {
-    /// At most `room` of them are replaced, now or later.
-    pub(super) fn take_leave_of(&mut self, gone: Vec<Member>, room: usize) {
+    /// At most `room` of them are replaced, now or later, and none whose place another one has.
+    pub(super) fn take_leave_of(&mut self, gone: Vec<Member>, mut room: usize) {
         let later = delay(self.group);
         let mut moments = Vec::new();
-        for (at, Member { allocation, .. }) in gone.into_iter().enumerate() {
+        for Member { allocation, .. } in gone {
+            let is_replaced = room > 0 && !self.has_namesake(&allocation);
+            room -= usize::from(is_replaced);
             match later {
-                Some(delay) if at < room => {
+                Some(delay) if is_replaced => {
                     moments.push((self.case.now.plus(delay), allocation));
                     continue;
                 }
-                None if at < room => self.replace(&allocation, false, None),
+                None if is_replaced => self.replace(&allocation, false, None),
                 _ => self.desired.stop += 1,
             }
             self.out.stops.push(lost(&allocation));
