@@ -14,6 +14,7 @@ mod checks;
 pub mod config;
 pub mod drivers;
 mod environment;
+pub mod files;
 pub mod fingerprint;
 mod health;
 pub mod limits;

@@ -7,7 +7,9 @@ use drover_runtime::Runtime;
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::ClientConfig, drivers::Driver, parts::ClientParts, reports::Reports, services::Registries, state::State};
+use crate::{
+    config::ClientConfig, drivers::Driver, files::Lanes, parts::ClientParts, reports::Reports, services::Registries, state::State,
+};
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -19,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) state: State,
     pub(crate) reports: Reports,
     pub(crate) auth: NodeAuth,
+    pub(crate) lanes: Lanes,
     pub(crate) node: watch::Sender<Arc<Node>>,
     /// When the servers last answered.
     pub(crate) contact: watch::Sender<Instant>,

@@ -10,6 +10,8 @@ use drover_model::{
 use drover_template::Source;
 use tokio::sync::{Notify, watch};
 
+use crate::files::Folder;
+
 /// Opens a data source for a task. Distinct dependencies of all tasks share their watchers behind it.
 pub trait Sources: Send + Sync + fmt::Debug {
     fn open(&self, task: Arc<TaskContext>) -> Arc<dyn Source>;
@@ -33,7 +35,7 @@ pub struct TaskContext {
     pub task_dir: PathBuf,
     pub disable_file_sandbox: bool,
     /// Where certificates and leases of the task outlive the agent; none: nobody comes back for them.
-    pub kept: Option<PathBuf>,
+    pub kept: Option<Folder>,
     /// The task's `vault` block; without one it may not read secrets of a Vault.
     pub vault: Option<VaultUse>,
     /// The newest Vault token; empty when there is none.

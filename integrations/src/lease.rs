@@ -4,8 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use drover_model::secret::SecretText;
 use drover_runtime::Random;
+use futures::future::BoxFuture;
 
 use crate::{Error, Secret, Tokens, secrets::Lease};
+
+pub use held::Held;
+
+mod held;
 
 /// How long a secret without a lease is taken for fresh, when the configuration does not say.
 pub const DEFAULT_LEASE: Duration = Duration::from_secs(5 * 60);
@@ -29,19 +34,17 @@ pub fn first_renew_after(lease: Duration, random: &dyn Random) -> Duration {
     most.saturating_sub(random.jitter(lease / 3)).max(SHORTEST.min(lease))
 }
 
-/// When to read a secret again. One that cannot be renewed is read again late in its life (85 to 95 %), so that what replaces it comes before it ends.
+/// Late in what is left of something that cannot be renewed (85 to 95 %), so that what replaces it comes before it ends.
+fn late_in(left: Duration, random: &dyn Random) -> Duration {
+    (left * 95 / 100).saturating_sub(random.jitter(left / 10)).max(SHORTEST.min(left))
+}
+
+/// When to read a secret again that is not [`Held`].
 pub fn read_again_after(secret: &Secret, default: Duration, random: &dyn Random) -> Duration {
-    let lease = secret.lease;
-    if lease.renewable && !lease.duration.is_zero() {
-        return renew_after(lease.duration, random);
-    }
-    if secret.lease_id.is_empty() {
-        // Nothing ends: the length of the lease is only the server's advice on how often to look.
-        let pace = if lease.duration.is_zero() { default } else { lease.duration.min(default) };
-        return pace.saturating_sub(random.jitter(pace / 10)).max(SHORTEST);
-    }
-    let length = if lease.duration.is_zero() { default } else { lease.duration };
-    (length * 95 / 100).saturating_sub(random.jitter(length / 10)).max(SHORTEST)
+    // Nothing ends: the length of the lease is only the server's advice on how often to look.
+    let advised = secret.lease.duration;
+    let pace = if advised.is_zero() { default } else { advised.min(default) };
+    pace.saturating_sub(random.jitter(pace / 10)).max(SHORTEST)
 }
 
 /// Why a token is no longer kept alive.
@@ -67,7 +70,8 @@ pub async fn keep_alive(tokens: Arc<dyn Tokens>, token: SecretText, mut lease: L
         let pause = if is_first { first_renew_after(lease.duration, &*random) } else { renew_after(lease.duration, &*random) };
         tokio::time::sleep(pause).await;
         let left = lease.duration.saturating_sub(pause);
-        match renew_until(&*tokens, &token, left, &*random).await {
+        let told = |error: &Error| tracing::warn!(%error, "a token could not be renewed yet");
+        match renew_until(&|| tokens.renew(&token), left, &*random, &told).await {
             // A peer that grants less and less is at the token's maximum: a new one is due.
             Ok(granted) if granted.duration <= SHORTEST => return Lapse::Ends(granted.duration),
             Ok(granted) => lease = granted,
@@ -84,14 +88,19 @@ async fn wait_for_end(left: Duration, random: &dyn Random) -> Lapse {
     Lapse::Ends(left.saturating_sub(pause))
 }
 
-/// Tries to renew until it succeeds, is refused, or the token has ended.
-async fn renew_until(tokens: &dyn Tokens, token: &SecretText, left: Duration, random: &dyn Random) -> Result<Lease, Error> {
+/// Tries to renew until it succeeds, is refused, or what is to be renewed has ended.
+async fn renew_until<'a>(
+    renew: &(dyn Fn() -> BoxFuture<'a, crate::Result<Lease>> + Sync),
+    left: Duration,
+    random: &dyn Random,
+    told: &(dyn Fn(&Error) + Sync),
+) -> Result<Lease, Error> {
     let end = tokio::time::Instant::now() + left;
     let mut backoff = SHORTEST;
     loop {
-        match tokens.renew(token).await {
+        match renew().await {
             Err(error) if error.is_transient() && tokio::time::Instant::now() < end => {
-                tracing::warn!(%error, "a token could not be renewed yet");
+                told(&error);
                 tokio::time::sleep(backoff / 2 + random.jitter(backoff / 2)).await;
                 backoff = (backoff * 2).min(LONGEST_BACKOFF);
             }

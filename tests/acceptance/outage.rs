@@ -59,10 +59,18 @@ job "watch" {
         change_mode = "noop"
         data        = "{{ with pkiCert \"pki/issue/web\" \"common_name=watch.service.consul\" \"ttl=24h\" }}{{ .Key }}{{ end }}"
       }
+      LENT
     }
   }
 }
 "#;
+
+/// Something with a lease, which ends with the token that it was taken with.
+const LENT: &str = r#"template {
+        destination = "secrets/lent"
+        change_mode = "noop"
+        data        = "{{ with secret \"pki/issue/lent\" \"common_name=lent.service.consul\" }}{{ .LeaseID }}{{ end }}"
+      }"#;
 
 /// Everything that runs. The agent goes first.
 struct Scene {
@@ -171,7 +179,7 @@ impl Scene {
 
     /// What is set up, with the words after `drover setup`.
     fn products(&self) -> &'static [&'static [&'static str]] {
-        if self.logs_in { &[&["consul"], &["vault", "-issue", "pki/issue/web"]] } else { &[&["consul"]] }
+        if self.logs_in { &[&["consul"], &["vault", "-issue", "pki/issue/web", "-issue", "pki/issue/lent"]] } else { &[&["consul"]] }
     }
 
     /// `drover setup`: says what is missing, writes it, and has nothing to do the second time.
@@ -191,7 +199,7 @@ impl Scene {
 
     async fn run_job(&self) {
         let file = self.folder.path().join("watch.nomad.hcl");
-        fs::write(&file, JOB).unwrap();
+        fs::write(&file, JOB.replace("LENT", if self.logs_in { LENT } else { "" })).unwrap();
         let (code, text) = self.drover(&["job", "run", "-detach", file.to_str().unwrap()]);
         assert_eq!(code, 0, "{text}");
     }
@@ -257,10 +265,12 @@ impl Scene {
 
     async fn vault_token_revoked(&self) {
         let before = self.until("secrets/vault_token", |_| true).await;
+        let lent = self.until("secrets/lent", |_| true).await;
         self.vault.call("POST", "auth/token/revoke", json!({ "token": before.trim() })).await.expect("revocation");
         self.write_secret("third").await;
         self.until("secrets/vault_token", |text| text != before).await;
         self.until("secrets/password", |text| text == "third").await;
+        self.until("secrets/lent", |text| text != lent).await;
     }
 
     async fn consul_token_deleted(&self) {
@@ -274,17 +284,19 @@ impl Scene {
         self.until("local/flag", |text| text == "three").await;
     }
 
-    /// What the task was given stays its own: no other token, no other certificate.
+    /// What the task was given stays its own: no other token, no other certificate, no other lease.
     async fn agent_crashes(&mut self) {
-        let files = ["secrets/vault_token", "secrets/consul_token", "secrets/cert.pem", "secrets/key.pem"];
-        let before = files.map(|file| self.read(file).unwrap());
+        let lent = self.logs_in.then_some("secrets/lent");
+        let files = ["secrets/vault_token", "secrets/consul_token", "secrets/cert.pem", "secrets/key.pem"].into_iter().chain(lent);
+        let read = |scene: &Self| files.clone().map(|file| scene.read(file).unwrap()).collect::<Vec<_>>();
+        let before = read(self);
         self.agent.take().unwrap().crash();
         self.launch().await;
         self.consul.put("outage/flag", "four").await;
         self.until("local/flag", |text| text == "four").await;
         self.write_secret("fourth").await;
         self.until("secrets/password", |text| text == "fourth").await;
-        assert_eq!(files.map(|file| self.read(file).unwrap()), before);
+        assert_eq!(read(self), before);
     }
 
     async fn job_stops(&self) {

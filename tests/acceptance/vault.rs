@@ -38,6 +38,8 @@ impl Vault {
         let mut vault = Self::start_on_disk(program, folder, "disable_mlock = true\n", false).await;
         vault.call("POST", "sys/mounts/secret", json!({ "type": "kv", "options": { "version": "2" } })).await.expect("key-value mount");
         vault.prepare("sys/mounts/pki").await;
+        let lent = json!({ "allowed_domains": "service.consul", "allow_subdomains": true, "max_ttl": "72h", "generate_lease": true });
+        vault.call("POST", "pki/roles/lent", lent).await.expect("PKI role with leases");
         vault
     }
 

@@ -24,6 +24,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::watcher::Watcher;
 
 mod convert;
+mod kept;
 mod question;
 mod secrets;
 mod watcher;

@@ -33,13 +33,13 @@ impl HookError {
 /// All of it, in order; returns when the task can start.
 pub(crate) async fn prepare(scope: &Arc<Scope>, driver: &dyn Driver) -> Result<(), HookError> {
     let task = scope.task();
-    directory::prepare(scope, &task)?;
+    directory::prepare(scope, &task).await?;
     validate(scope, driver)?;
     identity::prepare(scope, &task).await?;
     for keeper in keepers(scope, &task)? {
         keeper.prepare(scope, &task).await?;
     }
-    directory::write_payload(scope, &task)?;
+    directory::write_payload(scope, &task).await?;
     artifacts::prepare(scope, &task).await?;
     templates::prepare(scope, &task).await
 }
@@ -85,5 +85,5 @@ pub(crate) async fn stop(scope: &Arc<Scope>) {
     for keeper in keepers(scope, &scope.task()).unwrap_or_default() {
         keeper.stop(scope).await;
     }
-    directory::remove_secrets(scope);
+    directory::remove_secrets(scope).await;
 }

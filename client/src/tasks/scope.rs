@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -19,6 +20,7 @@ use super::{Board, Control};
 use crate::{
     drivers::{Driver, TaskConfig, TaskDirs, TaskHandle},
     environment::{Environment, Inputs},
+    files::Folder,
     shared::Shared,
     state::SavedTask,
 };
@@ -171,6 +173,11 @@ impl Scope {
 
     fn lock_hooks(&self) -> MutexGuard<'_, CancellationToken> {
         self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A folder of the task, to read and write in as long as it lives.
+    pub(crate) fn folder(&self, root: &Path) -> Folder {
+        Folder::new(root.to_owned(), self.shared.lanes.clone(), self.background.clone(), self.stop.clone())
     }
 
     pub(crate) fn add(&self, origin: Origin, variables: impl IntoIterator<Item = (String, String)>) {

@@ -59,6 +59,21 @@ impl TokenAnswer {
     }
 }
 
+impl TokenAnswer {
+    /// How long it has left by the clock of whoever answered; zero: until it is given back. Without a word about the time, half of its life is taken: rather
+    /// replaced early than late.
+    fn left(&self, answered: Option<&str>) -> Duration {
+        let life = self.life();
+        let now = answered.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| date.timestamp().as_second());
+        match (now, self.expiration_time.as_deref().and_then(unix_seconds)) {
+            (Some(now), Some(end)) if !life.is_zero() => {
+                Duration::from_secs(u64::try_from(end.saturating_sub(now)).unwrap_or(0).max(1)).min(life)
+            }
+            _ => life / 2,
+        }
+    }
+}
+
 /// A time as Go programs write it (`2026-01-02T03:04:05.6Z`, with a zone or without), to the second.
 fn unix_seconds(text: &str) -> Option<i64> {
     text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second)
@@ -81,9 +96,9 @@ impl Tokens for ConsulTokens {
 
     fn lookup<'a>(&'a self, token: &'a SecretText) -> BoxFuture<'a, Result<TokenInfo>> {
         Box::pin(async move {
-            let answer: TokenAnswer = self.consul.holding(token).get(Call::get("/v1/acl/token/self")).await?;
-            // A token that is taken up in the middle of its life is replaced early rather than late.
-            Ok(TokenInfo { ttl: answer.life() / 2, accessor: answer.accessor_id, policies: Vec::new(), renewable: false })
+            let reply = self.consul.holding(token).call(Call::get("/v1/acl/token/self")).await?;
+            let answer: TokenAnswer = self.consul.endpoint.parse("the look-up of a token", &reply.body)?;
+            Ok(TokenInfo { ttl: answer.left(reply.header("date")), accessor: answer.accessor_id, policies: Vec::new(), renewable: false })
         })
     }
 
@@ -99,5 +114,27 @@ impl Tokens for ConsulTokens {
                 done => done.map(|_| ()),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_token_has_left_is_told_by_the_clock_of_whoever_answers() {
+        let answer = |text: &str| serde_json::from_str::<TokenAnswer>(text).unwrap();
+        let ends = answer(r#"{"SecretID":"s","CreateTime":"2026-01-02T03:00:00.5-01:00","ExpirationTime":"2026-01-02T05:00:00.5Z"}"#);
+        for (name, date, minutes) in [
+            ("in the middle", Some("Fri, 02 Jan 2026 04:45:00 GMT"), 15.0),
+            ("before it was made", Some("Fri, 02 Jan 2026 03:00:00 GMT"), 60.0),
+            ("after its end", Some("Fri, 02 Jan 2026 06:00:00 GMT"), 1.0 / 60.0),
+            ("no clock", None, 30.0),
+            ("no time", Some("soon"), 30.0),
+        ] {
+            assert_eq!(ends.left(date), Duration::from_secs_f64(minutes * 60.0), "{name}");
+        }
+        let lasts = answer(r#"{"SecretID":"s","CreateTime":"2026-01-02T03:00:00Z"}"#);
+        assert_eq!(lasts.left(Some("Fri, 02 Jan 2026 04:45:00 GMT")), Duration::ZERO);
     }
 }

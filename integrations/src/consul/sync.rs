@@ -164,7 +164,7 @@ impl Shared {
                 let token = self.tokens.of(&self.consul, service, &*self.random).await?;
                 let done = self.consul.holding(&token).register(service, &self.node, checks).await;
                 if !token.is_empty() && done.as_ref().is_err_and(Error::is_forbidden) {
-                    self.tokens.refused(&service.id);
+                    self.tokens.let_go(&self.consul, &service.id).await;
                 }
                 done?;
                 self.tokens.settled(&self.consul, &service.id).await;
@@ -175,7 +175,7 @@ impl Shared {
             }
             Write::Deregister(id, namespace) => {
                 self.as_service(id, namespace, |consul| async move { consul.deregister(id).await }).await?;
-                self.tokens.gone(&self.consul, id).await;
+                self.tokens.let_go(&self.consul, id).await;
                 self.state().wanted.note_removed(id);
                 Ok(())
             }
@@ -193,7 +193,7 @@ impl Shared {
         if token.is_empty() || !done.as_ref().is_err_and(Error::is_forbidden) {
             return done;
         }
-        self.tokens.refused(id);
+        self.tokens.let_go(&self.consul, id).await;
         work(consul).await
     }
 

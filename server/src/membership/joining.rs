@@ -8,7 +8,7 @@ use tokio::{sync::watch, time::Instant};
 use tracing::{debug, info, warn};
 
 use super::{CHANGE_WITHIN, Introduction, Join, PAUSE};
-use crate::{Server, consensus::ServerNode};
+use crate::{Server, config::ServerConfig, consensus::ServerNode};
 
 /// A server that has not heard its leader for so long asks the others whether they have one, and whether it still belongs to them.
 const ALONE_AFTER: Duration = Duration::from_secs(3);
@@ -47,8 +47,7 @@ struct Pace {
 }
 
 impl Pace {
-    fn new(server: &Server) -> Self {
-        let config = server.config();
+    fn new(config: &ServerConfig) -> Self {
         let (most, found) = (config.retry_interval, config.found.clone());
         Self { pause: PAUSE.min(most), most, rounds: 0, rounds_at_most: config.retry_max, found }
     }
@@ -89,7 +88,7 @@ impl Pace {
 /// Sees to it that this server is in a cluster, as long as it runs.
 pub(super) async fn run(server: Arc<Server>) {
     let left = server.runtime().disk.read(&left_file(&server), 1024).is_ok();
-    let mut pace = Pace::new(&server);
+    let mut pace = Pace::new(server.config());
     if left {
         info!("this server left its cluster; it joins again when a server to join takes it in");
     }
@@ -253,5 +252,43 @@ impl Server {
         }
         debug!(took = ?started.elapsed(), joined = joined.num_joined, "asked to join");
         joined
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_found_meanwhile_is_asked_at_once() {
+        let (tell, found) = watch::channel(Vec::new());
+        let config =
+            ServerConfig { join: vec!["a:1".into()], found: Some(found), retry_interval: HOUR, retry_max: 20, ..ServerConfig::default() };
+        let mut pace = Pace::new(&config);
+        while pace.pause < HOUR {
+            pace.wait().await;
+        }
+        let begun = Instant::now();
+        tokio::join!(pace.wait(), async { tell.send_replace(vec!["b:1".into()]) });
+        assert_eq!((begun.elapsed(), pace.pause, pace.rounds), (Duration::ZERO, PAUSE, 0));
+        assert_eq!(config.others(), ["a:1", "b:1"]);
+        while !pace.is_over() {
+            pace.wait().await;
+        }
+        let (has_news, _) = tokio::join!(pace.news(), async { tell.send_replace(vec!["c:1".into()]) });
+        assert!(has_news, "also when it has given up");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_finds_nobody_gives_up_when_it_is_told_to() {
+        let mut pace = Pace::new(&ServerConfig { retry_interval: PAUSE, retry_max: 2, ..ServerConfig::default() });
+        let begun = Instant::now();
+        while !pace.is_over() {
+            pace.wait().await;
+        }
+        assert_eq!(begun.elapsed(), PAUSE * 3);
+        assert!(!pace.news().await);
     }
 }

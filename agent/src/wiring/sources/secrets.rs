@@ -1,23 +1,18 @@
 //! Secrets and certificates: read, kept alive, read again before they end.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use drover_client::parts::VaultPart;
 use drover_integrations::{
-    Access, Error, Query, Secret, Secrets,
-    certificate::{self, Certificate},
-    lease,
+    Access, Error, Query, Secret, Secrets, certificate,
+    lease::{self, Held},
 };
-use drover_template::{Data, Ownership, read_beneath, write_beneath};
-use sha2::{Digest, Sha256};
+use drover_model::secret::SecretText;
+use drover_template::Data;
 
 use super::{
     convert,
+    kept::Kept,
     watcher::{LEAST_PAUSE, Retry, Watcher, pause_or_new_token},
 };
 
@@ -25,11 +20,6 @@ use super::{
 const EMBEDDED_PACE: Duration = Duration::from_secs(2);
 /// How often a secret that is not there yet is looked for.
 const MISSING_PACE: Duration = Duration::from_secs(5);
-
-/// Where certificates are kept, beneath the task's folder.
-const KEPT_CERTIFICATES: &str = "secrets/.certificates";
-const KEPT_MODE: u32 = 0o600;
-const KEPT_BYTES: usize = 1 << 20;
 
 /// The Vault of a task, with the task's own token.
 struct Vault {
@@ -41,37 +31,6 @@ impl Vault {
     /// The token is read anew for every call.
     fn secrets(&self) -> Arc<dyn Secrets> {
         self.part.cluster.secrets(&self.access)
-    }
-}
-
-/// Where a certificate outlives the agent: among the task's secrets, which go when the task does.
-struct Kept<'a> {
-    /// None: nothing is kept.
-    folder: Option<&'a Path>,
-    file: PathBuf,
-}
-
-impl<'a> Kept<'a> {
-    /// One for each distinct question.
-    fn new(watcher: &'a Watcher, path: &str, data: &BTreeMap<String, String>) -> Self {
-        let (cluster, namespace) = watcher.task.vault.as_ref().map_or(("", ""), |used| (&used.cluster, &used.namespace));
-        let question = data.iter().fold(format!("{cluster}\0{namespace}\0{path}"), |text, (key, value)| format!("{text}\0{key}={value}"));
-        let digest = Sha256::digest(question);
-        let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Self { folder: watcher.task.kept.as_deref(), file: Path::new(KEPT_CERTIFICATES).join(format!("{name}.pem")) }
-    }
-
-    fn read(&self) -> Option<Certificate> {
-        let bytes = read_beneath(self.folder?, &self.file, KEPT_BYTES).ok().flatten()?;
-        certificate::from_file(&bytes)
-    }
-
-    fn write(&self, certificate: &Certificate) {
-        let Some(folder) = self.folder else { return };
-        let text = certificate.to_file();
-        if let Err(error) = write_beneath(folder, &self.file, text.expose().as_bytes(), KEPT_MODE, Ownership::default()) {
-            tracing::warn!(%error, "a certificate cannot be kept: an agent that restarts has another one issued");
-        }
     }
 }
 
@@ -115,9 +74,12 @@ impl Watcher {
             Err(_) => return self.fail_for_good(format!("vault.read({path}): the version must be a number")),
         };
         let Some(vault) = self.vault().await else { return };
+        let asked = version.map(|version| ("version".to_owned(), version.to_string())).into_iter().collect();
+        let kept = Kept::lease(&self.task, path, &asked);
+        self.take_up(&vault, &kept).await;
         let (mut retry, mut index) = (Retry::new(), 0);
         loop {
-            let (secrets, query) = (vault.secrets(), Query { index, ..Query::now() });
+            let (secrets, query, token) = (vault.secrets(), Query { index, ..Query::now() }, self.vault_token());
             let read = match secrets.watch(path, version, &query) {
                 Some(waited) => waited.await.map(|answer| (Some(answer.next_index(index)), answer.data)),
                 None => secrets.read(path, version).await.map(|found| (None, found)),
@@ -131,7 +93,7 @@ impl Watcher {
                 }
                 Ok((None, found)) => {
                     retry.reset();
-                    self.keep(&vault, found).await;
+                    self.keep(&vault, &kept, found, &token).await;
                 }
                 Err(error) => {
                     if !self.note(&error) {
@@ -147,14 +109,17 @@ impl Watcher {
 
     pub(super) async fn watch_written(&self, path: &str, data: &BTreeMap<String, String>) {
         let Some(vault) = self.vault().await else { return };
+        let kept = Kept::lease(&self.task, path, data);
+        self.take_up(&vault, &kept).await;
         let mut retry = Retry::new();
         loop {
+            let token = self.vault_token();
             match vault.secrets().write(path, data).await {
                 // Nothing to renew: writing again would only repeat what was done.
                 Ok(None) => return self.publish(Data::Secret(None)),
                 Ok(found) => {
                     retry.reset();
-                    self.keep(&vault, found).await;
+                    self.keep(&vault, &kept, found, &token).await;
                 }
                 Err(error) => {
                     if !self.note(&error) {
@@ -166,30 +131,62 @@ impl Watcher {
         }
     }
 
+    fn vault_token(&self) -> SecretText {
+        self.task.vault_token.borrow().clone()
+    }
+
     /// Publishes a secret and returns when it is to be read again.
-    async fn keep(&self, vault: &Vault, found: Option<Secret>) {
-        let Some(mut secret) = found else {
+    async fn keep(&self, vault: &Vault, kept: &Kept, found: Option<Secret>, token: &SecretText) {
+        let Some(secret) = found else {
             self.publish(Data::Secret(None));
             return tokio::time::sleep(MISSING_PACE.min(self.pace(vault))).await;
         };
-        self.publish(Data::Secret(Some(convert::secret(secret.clone()))));
-        loop {
+        let Some(held) = Held::of(&secret) else {
             let pause = lease::read_again_after(&secret, self.pace(vault), &*self.neighbours.runtime.random);
-            tokio::time::sleep(pause).await;
-            if !secret.lease.renewable || secret.lease_id.is_empty() {
-                return;
-            }
-            match vault.secrets().renew(&secret.lease_id, secret.lease.duration).await {
-                // A lease that is extended less and less has reached its end: another secret is due.
-                Ok(extended) if extended.duration > lease::SHORTEST && extended.duration * 2 > secret.lease.duration => {
-                    secret.lease = extended
-                }
-                Ok(_) => return,
-                Err(error) => {
-                    self.note(&error);
+            self.publish(Data::Secret(Some(convert::secret(secret))));
+            return tokio::time::sleep(pause).await;
+        };
+        kept.write_lease(&held, token, self.neighbours.runtime.clock.now()).await;
+        self.hold(vault, kept, held, token).await;
+    }
+
+    /// Goes on with the secret that the task was lent before the agent was started, if there is one; returns when it is to be read again.
+    async fn take_up(&self, vault: &Vault, kept: &Kept) {
+        let token = self.vault_token();
+        if let Some(held) = kept.read_lease(&token, self.neighbours.runtime.clock.now()).await {
+            self.hold(vault, kept, held, &token).await;
+        }
+    }
+
+    /// Keeps a lease alive as long as it can be, and as long as the task has the token that it was taken with: they end together.
+    async fn hold(&self, vault: &Vault, kept: &Kept, mut held: Held, token: &SecretText) {
+        let runtime = &self.neighbours.runtime;
+        let secrets = vault.secrets();
+        let told = |error: &Error| {
+            self.note(error);
+        };
+        let alive = async {
+            loop {
+                // The same as before says that it can be renewed again.
+                self.publish(Data::Secret(Some(convert::secret(held.secret.clone()))));
+                if !held.renewed(&*secrets, &*runtime.random, &told).await {
                     return;
                 }
+                kept.write_lease(&held, token, runtime.clock.now()).await;
             }
+        };
+        tokio::select! {
+            () = alive => {}
+            () = self.another_token(token) => {}
+        }
+    }
+
+    /// Resolves when the task has another Vault token than this one.
+    async fn another_token(&self, held: &SecretText) {
+        let mut token = self.task.vault_token.clone();
+        if token.wait_for(|token| !token.is_empty() && token != held).await.is_err() {
+            // The task is gone, and so is whoever wants to know.
+            std::future::pending().await
         }
     }
 
@@ -217,9 +214,10 @@ impl Watcher {
     pub(super) async fn watch_certificate(&self, path: &str, data: &BTreeMap<String, String>, previous: &[u8]) {
         let Some(vault) = self.vault().await else { return };
         let (mut retry, runtime) = (Retry::new(), &self.neighbours.runtime);
-        let kept = Kept::new(self, path, data);
+        let kept = Kept::certificate(&self.task, path, data);
         // What was issued is kept beside the task; a rendered file may hold it, too.
-        let mut known = kept.read().or_else(|| certificate::from_file(previous).filter(|known| !known.private_key_pem.is_empty()));
+        let rendered = || certificate::from_file(previous).filter(|known| !known.private_key_pem.is_empty());
+        let mut known = kept.read_certificate().await.or_else(rendered);
         loop {
             if let Some(certificate) = known.take() {
                 let due = certificate.validity.renew_after(runtime.clock.now(), &*runtime.random);
@@ -231,7 +229,7 @@ impl Watcher {
             match certificate::issue(&*vault.secrets(), path, data).await {
                 Ok(certificate) => {
                     retry.reset();
-                    kept.write(&certificate);
+                    kept.write_certificate(&certificate).await;
                     // Never in a busy loop, however short its life.
                     if certificate.validity.renew_after(runtime.clock.now(), &*runtime.random).is_zero() {
                         self.publish(Data::Certificate(convert::certificate(&certificate)));

@@ -27,6 +27,8 @@ use futures::FutureExt;
 
 use super::*;
 
+mod leases;
+
 /// Servers that have one key, whose value the test sets.
 #[derive(Debug)]
 struct OneKey {

@@ -71,7 +71,7 @@ async fn fetch(scope: &Scope, environment: &Environment, artifact: &Artifact) ->
     {
         return Err(Failure::lasting("archives are not unpacked; set options { archive = \"false\" } to have the file itself"));
     }
-    let destination = destination(scope, environment, artifact, &name)?;
+    let destination = destination(scope, environment, artifact, &name).await?;
     let bytes = Download { url, headers: artifact, environment, insecure: artifact.getter_insecure };
     let digest = bytes.save(&destination).await?;
     match option("checksum") {
@@ -81,7 +81,7 @@ async fn fetch(scope: &Scope, environment: &Environment, artifact: &Artifact) ->
 }
 
 /// Beneath the allocation's folder, with no link on the way out of it.
-fn destination(scope: &Scope, environment: &Environment, artifact: &Artifact, name: &str) -> Result<PathBuf, Failure> {
+async fn destination(scope: &Scope, environment: &Environment, artifact: &Artifact, name: &str) -> Result<PathBuf, Failure> {
     let wanted = environment.interpolate(&artifact.relative_dest);
     let wanted = if wanted.is_empty() { "local/".to_owned() } else { wanted };
     let relative = super::templates::beneath(scope, &wanted);
@@ -89,9 +89,9 @@ fn destination(scope: &Scope, environment: &Environment, artifact: &Artifact, na
     let folder = file.parent().unwrap_or_else(|| Path::new(""));
     // An empty write creates the folders as every other file of the task is created, and refuses what leads outside.
     let probe = folder.join(format!(".{name}.fetching"));
-    let written = drover_template::write_beneath(&scope.dirs.alloc_root, &probe, b"", 0o644, drover_template::Ownership::default());
+    let written = scope.folder(&scope.dirs.alloc_root).write(&probe, b"", 0o644, drover_template::Ownership::default()).await;
     written.map_err(Failure::lasting)?;
-    let _ = std::fs::remove_file(scope.dirs.alloc_root.join(probe));
+    let _ = tokio::fs::remove_file(scope.dirs.alloc_root.join(probe)).await;
     Ok(scope.dirs.alloc_root.join(file))
 }
 

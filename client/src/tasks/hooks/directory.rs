@@ -13,34 +13,38 @@ use std::{
 };
 
 use drover_model::job::Task;
-use drover_template::{Ownership, write_beneath};
+use drover_runtime::apart;
+use drover_template::Ownership;
 use nix::{fcntl::OFlag, unistd::User};
 
 use super::HookError;
-use crate::tasks::Scope;
+use crate::{drivers::TaskDirs, tasks::Scope};
 
 /// Only the task's user and the agent look into secrets.
 const SECRETS_MODE: u32 = 0o700;
 
-pub(super) fn prepare(scope: &Scope, task: &Task) -> Result<(), HookError> {
-    let build = || -> io::Result<()> {
-        let dirs = &scope.dirs;
-        let (data, shared_tmp) = (dirs.shared.join("data"), dirs.shared.join("tmp"));
-        for folder in [&dirs.logs, &data, &shared_tmp, &dirs.local, &dirs.tmp, &dirs.secrets] {
-            fs::create_dir_all(folder)?;
-        }
-        let open_to_all = [&dirs.shared, &data, &dirs.task, &dirs.local].map(|folder| (folder, 0o777));
-        let temporary = [&shared_tmp, &dirs.tmp].map(|folder| (folder, 0o1777));
-        for (folder, mode) in open_to_all.into_iter().chain(temporary).chain([(&dirs.secrets, SECRETS_MODE)]) {
-            open(folder)?.set_permissions(Permissions::from_mode(mode))?;
-        }
-        // The folder belongs to whoever the task runs as; a user that does not exist is the driver's to complain about.
-        if let Some(user) = User::from_name(&task.user).ok().flatten().filter(|_| !task.user.is_empty()) {
-            fchown(open(&dirs.secrets)?, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
-        }
-        Ok(())
-    };
-    build().map_err(|error| HookError::setup(scope, &format!("failed to build the task's directory: {error}")))
+pub(super) async fn prepare(scope: &Scope, task: &Task) -> Result<(), HookError> {
+    let (dirs, user) = (scope.dirs.clone(), task.user.clone());
+    let built = scope.folder(&scope.dirs.alloc_root).run(move |_| build(&dirs, &user)).await;
+    let built = built.map_err(|error| error.to_string()).and_then(|built| built.map_err(|error| error.to_string()));
+    built.map_err(|error| HookError::setup(scope, &format!("failed to build the task's directory: {error}")))
+}
+
+fn build(dirs: &TaskDirs, user: &str) -> io::Result<()> {
+    let (data, shared_tmp) = (dirs.shared.join("data"), dirs.shared.join("tmp"));
+    for folder in [&dirs.logs, &data, &shared_tmp, &dirs.local, &dirs.tmp, &dirs.secrets] {
+        fs::create_dir_all(folder)?;
+    }
+    let open_to_all = [&dirs.shared, &data, &dirs.task, &dirs.local].map(|folder| (folder, 0o777));
+    let temporary = [&shared_tmp, &dirs.tmp].map(|folder| (folder, 0o1777));
+    for (folder, mode) in open_to_all.into_iter().chain(temporary).chain([(&dirs.secrets, SECRETS_MODE)]) {
+        open(folder)?.set_permissions(Permissions::from_mode(mode))?;
+    }
+    // The folder belongs to whoever the task runs as; a user that does not exist is the driver's to complain about.
+    if let Some(user) = User::from_name(user).ok().flatten().filter(|_| !user.is_empty()) {
+        fchown(open(&dirs.secrets)?, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
+    }
+    Ok(())
 }
 
 fn open(folder: &Path) -> io::Result<File> {
@@ -48,17 +52,20 @@ fn open(folder: &Path) -> io::Result<File> {
 }
 
 /// What a dispatched job was sent.
-pub(super) fn write_payload(scope: &Scope, task: &Task) -> Result<(), HookError> {
+pub(super) async fn write_payload(scope: &Scope, task: &Task) -> Result<(), HookError> {
     let Some(dispatch) = task.dispatch_payload.as_ref().filter(|dispatch| !dispatch.file.is_empty()) else { return Ok(()) };
     let allocation = scope.allocation();
     let path = Path::new(&scope.name).join("local").join(&dispatch.file);
-    let written = write_beneath(&scope.dirs.alloc_root, &path, &allocation.job.payload, 0o640, Ownership::default());
+    let payload = allocation.job.payload.clone();
+    let written = scope.folder(&scope.dirs.alloc_root).write(&path, payload, 0o640, Ownership::default()).await;
     written.map(drop).map_err(|error| HookError::setup(scope, &format!("failed to write the dispatch payload: {error}")))
 }
 
 /// Takes everything out of the secrets' folder; the folder itself stays, empty.
-pub(super) fn remove_secrets(scope: &Scope) {
-    if let Err(error) = empty(&scope.dirs.secrets) {
+pub(super) async fn remove_secrets(scope: &Scope) {
+    let folder = scope.dirs.secrets.clone();
+    // The task has ended, so its own folder takes no more work.
+    if let Err(error) = apart(move || empty(&folder)).await.and_then(|emptied| emptied) {
         tracing::error!(task = ?scope, %error, "the secrets of a task that has ended could not be removed");
     }
 }

@@ -6,7 +6,7 @@ use drover_model::{
     job::{Task, WorkloadIdentity},
     rpc::node::{IdentityRequest, SignedIdentity},
 };
-use drover_template::{Ownership, write_beneath};
+use drover_template::Ownership;
 
 use super::HookError;
 use crate::{
@@ -26,7 +26,7 @@ pub(super) async fn prepare(scope: &Arc<Scope>, task: &Task) -> Result<(), HookE
         let signed = identities::sign(&scope.shared, request(scope, task, identity)).await;
         let signed =
             signed.map_err(|error| HookError::setup(scope, &format!("failed to sign identity {:?}: {error}", name_of(identity))))?;
-        publish(scope, identity, &signed)?;
+        publish(scope, identity, &signed).await?;
         if let Some(first) = identities::renew_after(&scope.shared, &signed) {
             scope.beside(keep(Arc::clone(scope), identity.clone(), first));
         }
@@ -49,7 +49,7 @@ pub(super) fn request(scope: &Scope, task: &Task, identity: &WorkloadIdentity) -
     }
 }
 
-fn publish(scope: &Scope, identity: &WorkloadIdentity, signed: &SignedIdentity) -> Result<(), HookError> {
+async fn publish(scope: &Scope, identity: &WorkloadIdentity, signed: &SignedIdentity) -> Result<(), HookError> {
     let name = name_of(identity);
     let is_default = name == DEFAULT_NAME;
     if is_default {
@@ -69,7 +69,8 @@ fn publish(scope: &Scope, identity: &WorkloadIdentity, signed: &SignedIdentity) 
         _ => format!("secrets/nomad_{name}.jwt"),
     };
     let relative = path.strip_prefix(&*scope.dirs.task.to_string_lossy()).unwrap_or(&path).trim_start_matches('/');
-    let written = write_beneath(&scope.dirs.task, Path::new(relative), signed.jwt.expose().as_bytes(), FILE_MODE, Ownership::default());
+    let (folder, text) = (scope.folder(&scope.dirs.task), signed.jwt.expose().to_owned());
+    let written = folder.write(Path::new(relative), text, FILE_MODE, Ownership::default()).await;
     written.map(drop).map_err(|error| HookError::setup(scope, &format!("failed to write identity {name:?}: {error}")))
 }
 
@@ -81,7 +82,7 @@ async fn keep(scope: Arc<Scope>, identity: WorkloadIdentity, first: std::time::D
         let task = scope.task();
         match identities::sign(&scope.shared, request(&scope, &task, &identity)).await {
             Ok(signed) => {
-                if let Err(error) = publish(&scope, &identity, &signed) {
+                if let Err(error) = publish(&scope, &identity, &signed).await {
                     scope.event(events::hook_failed(scope.now(), &error.event.display_message));
                 }
                 let Some(next) = identities::renew_after(&scope.shared, &signed) else { return };

@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeSet,
+    fs::File,
+    io::{self, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -9,7 +11,7 @@ use std::{
 use drover_model::job::{Task, Template};
 use drover_template::{
     Dependency, Environment as TemplateEnvironment, Event, Language, Options, Ownership, Rendered, TemplateConfig, TemplateRunner, Wait,
-    Written, env_file, read_beneath, write_beneath,
+    Written, env_file,
 };
 use tokio::sync::mpsc;
 
@@ -39,11 +41,11 @@ struct Prepared {
 
 /// Renders all and returns when every one is complete; then goes on beside the task.
 pub(super) async fn prepare(scope: &Arc<Scope>, task: &Task) -> Result<(), HookError> {
-    let Some((templates, mut events)) = begin(scope, task)? else { return Ok(()) };
+    let Some((templates, mut events)) = begin(scope, task).await? else { return Ok(()) };
     let first = first(scope, &mut events).await?;
     let mut changed = Change::default();
     for rendered in first {
-        apply(scope, &templates, &rendered, &mut changed)?;
+        apply(scope, &templates, &rendered, &mut changed).await?;
     }
     change::run_first_scripts(scope, &templates);
     scope.beside(follow(Arc::clone(scope), templates, events, Change::default()));
@@ -52,12 +54,12 @@ pub(super) async fn prepare(scope: &Arc<Scope>, task: &Task) -> Result<(), HookE
 
 /// The same for a task that runs: what has changed meanwhile is acted on, and nothing is waited for.
 pub(super) async fn resume(scope: &Arc<Scope>, task: &Task) -> Result<(), HookError> {
-    let Some((templates, events)) = begin(scope, task)? else { return Ok(()) };
+    let Some((templates, events)) = begin(scope, task).await? else { return Ok(()) };
     // The variables that the running task has, for its next start.
     for (index, prepared) in templates.iter().enumerate() {
-        let kept =
-            read_beneath(&scope.dirs.alloc_root, &prepared.destination, usize::try_from(limits::RENDERED_BYTES).unwrap_or(usize::MAX));
-        if let Some(bytes) = kept.ok().flatten().filter(|_| prepared.template.envvars) {
+        if prepared.template.envvars
+            && let Some(bytes) = rendered_before(scope, prepared).await
+        {
             scope.set_template(index, env_file::parse(&bytes).unwrap_or_default());
         }
     }
@@ -68,7 +70,7 @@ pub(super) async fn resume(scope: &Arc<Scope>, task: &Task) -> Result<(), HookEr
 type Begun = (Vec<Prepared>, mpsc::Receiver<Event>);
 
 /// Sets the renderer going. None: there is nothing to render.
-fn begin(scope: &Arc<Scope>, task: &Task) -> Result<Option<Begun>, HookError> {
+async fn begin(scope: &Arc<Scope>, task: &Task) -> Result<Option<Begun>, HookError> {
     if task.templates.is_empty() {
         return Ok(None);
     }
@@ -78,8 +80,10 @@ fn begin(scope: &Arc<Scope>, task: &Task) -> Result<Option<Begun>, HookError> {
         destination: beneath(scope, &environment.interpolate(&template.dest_path)),
     };
     let templates: Vec<Prepared> = task.templates.iter().map(prepared).collect();
-    let configs = templates.iter().enumerate().map(|(index, prepared)| config(scope, &environment, index, prepared));
-    let configs = configs.collect::<Result<Vec<_>, _>>().map_err(|text| failed(scope, &text))?;
+    let mut configs = Vec::with_capacity(templates.len());
+    for (index, prepared) in templates.iter().enumerate() {
+        configs.push(config(scope, &environment, index, prepared).await.map_err(|text| failed(scope, &text))?);
+    }
     let source = scope.shared.parts.sources.open(Arc::new(context(scope, task)));
     let clock = crate::templates::clock(Arc::clone(&scope.shared.runtime.clock));
     let variables: TemplateEnvironment = environment.variables.into_iter().collect();
@@ -96,16 +100,15 @@ fn failed(scope: &Scope, text: &str) -> HookError {
     HookError { event: Box::new(events::killing_because(scope.now(), &format!("Template failed: {text}"))), is_recoverable: false }
 }
 
-fn config(scope: &Scope, environment: &Environment, index: usize, prepared: &Prepared) -> Result<TemplateConfig, String> {
+async fn config(scope: &Scope, environment: &Environment, index: usize, prepared: &Prepared) -> Result<TemplateConfig, String> {
     let template = &prepared.template;
     let text = if template.embedded_tmpl.is_empty() {
-        read_source(scope, &environment.interpolate(&template.source_path))?
+        read_source(scope, &environment.interpolate(&template.source_path)).await?
     } else {
         template.embedded_tmpl.clone()
     };
     let defaults = &scope.shared.config.template;
     let own = template.wait.and_then(|wait| wait.min.map(|min| (min, wait.max.unwrap_or(min * 4))));
-    let limit = usize::try_from(limits::RENDERED_BYTES).unwrap_or(usize::MAX);
     let delimiter = |text: &str, default: &str| if text.is_empty() { default.to_owned() } else { text.to_owned() };
     Ok(TemplateConfig {
         id: index.to_string(),
@@ -119,19 +122,35 @@ fn config(scope: &Scope, environment: &Environment, index: usize, prepared: &Pre
         },
         once: template.once,
         wait: own.or(defaults.wait).map(|(min, max)| Wait { min, max }),
-        previous: read_beneath(&scope.dirs.alloc_root, &prepared.destination, limit).ok().flatten(),
+        previous: rendered_before(scope, prepared).await,
     })
 }
 
-fn read_source(scope: &Scope, path: &str) -> Result<String, String> {
+/// What an earlier run of the agent, or an earlier start of the task, left.
+async fn rendered_before(scope: &Scope, prepared: &Prepared) -> Option<Vec<u8>> {
+    let limit = usize::try_from(limits::RENDERED_BYTES).unwrap_or(usize::MAX);
+    scope.folder(&scope.dirs.alloc_root).read(&prepared.destination, limit).await.ok().flatten()
+}
+
+async fn read_source(scope: &Scope, path: &str) -> Result<String, String> {
     let limit = drover_template::limits::TEMPLATE_BYTES;
-    if scope.shared.config.template.disable_file_sandbox && path.starts_with('/') {
-        return std::fs::read_to_string(path).map_err(|error| format!("template source {path}: {error}"));
-    }
-    let bytes =
-        read_beneath(&scope.dirs.alloc_root, &beneath(scope, path), limit).map_err(|error| format!("template source {path}: {error}"))?;
+    let folder = scope.folder(&scope.dirs.alloc_root);
+    let told = |error: &dyn std::fmt::Display| format!("template source {path}: {error}");
+    let bytes = if scope.shared.config.template.disable_file_sandbox && path.starts_with('/') {
+        let anywhere = PathBuf::from(path);
+        let read = folder.run(move |_| read_bounded(&anywhere, limit)).await.map_err(|error| told(&error))?;
+        Some(read.map_err(|error| told(&error))?)
+    } else {
+        folder.read(&beneath(scope, path), limit).await.map_err(|error| told(&error))?
+    };
     let bytes = bytes.ok_or_else(|| format!("template source {path} does not exist"))?;
     String::from_utf8(bytes).map_err(|_| format!("template source {path} is no text"))
+}
+
+fn read_bounded(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > limit { Err(io::Error::other(format!("it has more than {limit} bytes"))) } else { Ok(bytes) }
 }
 
 /// A path of the job as one beneath the allocation's folder: relative ones start in the task's.
@@ -154,7 +173,7 @@ fn context(scope: &Scope, task: &Task) -> TaskContext {
         task: scope.name.clone(),
         task_dir: scope.dirs.task.clone(),
         disable_file_sandbox: scope.shared.config.template.disable_file_sandbox,
-        kept: Some(scope.dirs.task.clone()),
+        kept: Some(scope.folder(&scope.dirs.task)),
         vault: task.vault.clone(),
         vault_token: scope.vault_token.subscribe(),
         consul: task.consul.clone().or_else(of_group).unwrap_or_default(),
@@ -191,7 +210,7 @@ fn missing_text(missing: &BTreeSet<Dependency>) -> String {
 }
 
 /// Writes one rendered text and notes what its change asks for.
-fn apply(scope: &Scope, templates: &[Prepared], rendered: &Rendered, change: &mut Change) -> Result<(), HookError> {
+async fn apply(scope: &Scope, templates: &[Prepared], rendered: &Rendered, change: &mut Change) -> Result<(), HookError> {
     let Some((index, prepared)) = rendered.id.parse().ok().and_then(|index: usize| Some((index, templates.get(index)?))) else {
         return Ok(());
     };
@@ -207,7 +226,8 @@ fn apply(scope: &Scope, templates: &[Prepared], rendered: &Rendered, change: &mu
     let id = |id: Option<i64>| id.and_then(|id| u32::try_from(id).ok());
     let owner = Ownership { uid: id(template.uid), gid: id(template.gid) };
     let perms = u32::from_str_radix(&template.perms, 8).unwrap_or(DEFAULT_PERMS);
-    let written = write_beneath(&scope.dirs.alloc_root, &prepared.destination, &rendered.text, perms, owner);
+    let (folder, text) = (scope.folder(&scope.dirs.alloc_root), Arc::clone(&rendered.text));
+    let written = folder.write(&prepared.destination, text, perms, owner).await;
     if written.map_err(|error| failed(scope, &error.to_string()))? == Written::Changed {
         change.add(template);
     }
@@ -227,7 +247,7 @@ async fn follow(scope: Arc<Scope>, templates: Vec<Prepared>, mut events: mpsc::R
         match event {
             Some(Event::Changed(all) | Event::First(all)) => {
                 for rendered in all {
-                    if let Err(error) = apply(&scope, &templates, &rendered, &mut change) {
+                    if let Err(error) = apply(&scope, &templates, &rendered, &mut change).await {
                         scope.event(events::hook_failed(scope.now(), &error.event.display_message));
                     }
                 }

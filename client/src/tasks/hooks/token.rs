@@ -12,7 +12,7 @@ use drover_model::{
     job::{ChangeMode, Task, WorkloadIdentity},
     secret::SecretText,
 };
-use drover_template::{Ownership, read_beneath, write_beneath};
+use drover_template::Ownership;
 use tokio::sync::{Notify, watch};
 
 use super::HookError;
@@ -102,14 +102,14 @@ impl Keeper {
             return self.take_up(scope, task, held).await;
         }
         let token = self.login(scope, task).await?;
-        self.publish(scope, &token.text)?;
+        self.publish(scope, &token.text).await?;
         scope.beside(self.keep(Arc::clone(scope), token.text, token.lease));
         Ok(())
     }
 
     /// Goes on with the token of the task that runs, if there is one and it is still good.
     pub(super) async fn resume(self, scope: &Arc<Scope>, task: &Task) -> Result<(), HookError> {
-        let kept = read_beneath(&scope.dirs.task, Path::new(self.peer.file()), TOKEN_BYTES).ok().flatten();
+        let kept = scope.folder(&scope.dirs.task).read(Path::new(self.peer.file()), TOKEN_BYTES).await.ok().flatten();
         let kept = kept.and_then(|bytes| String::from_utf8(bytes).ok()).map(|text| SecretText::new(text.trim()));
         match kept.filter(|token| !token.is_empty()) {
             Some(token) => self.take_up(scope, task, token).await,
@@ -187,14 +187,14 @@ impl Keeper {
         held.chain(self.beside.iter().cloned()).collect()
     }
 
-    fn publish(&self, scope: &Scope, token: &SecretText) -> Result<(), HookError> {
+    async fn publish(&self, scope: &Scope, token: &SecretText) -> Result<(), HookError> {
         scope.add(Origin::Token, self.shown(token));
         self.peer.token(scope).send_replace(token.clone());
         if !self.file || token.is_empty() {
             return Ok(());
         }
-        let (folder, file) = (&scope.dirs.task, Path::new(self.peer.file()));
-        let written = write_beneath(folder, file, token.expose().as_bytes(), FILE_MODE, Ownership::default());
+        let (folder, file) = (scope.folder(&scope.dirs.task), Path::new(self.peer.file()));
+        let written = folder.write(file, token.expose().to_owned(), FILE_MODE, Ownership::default()).await;
         written.map(drop).map_err(|error| HookError::setup(scope, &format!("{}: failed to write the token: {error}", self.peer.name())))
     }
 
@@ -216,7 +216,7 @@ impl Keeper {
                 continue;
             }
             (token, lease) = (new.text, new.lease);
-            if let Err(error) = self.publish(&scope, &token) {
+            if let Err(error) = self.publish(&scope, &token).await {
                 scope.event(events::hook_failed(scope.now(), &error.event.display_message));
             }
             self.tell(&scope).await;

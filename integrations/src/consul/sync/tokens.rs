@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::super::Consul;
 use crate::{
     ConsulCluster, Error, Result,
-    lease::renew_after,
+    lease::{first_renew_after, renew_after},
     registry::{Service, ServiceIdentity, ServiceSigner, allocation_of},
     tokens::{Login, Proof},
 };
@@ -39,7 +39,15 @@ struct Held {
     /// None: it does not end.
     renew_at: Option<Instant>,
     /// To be given back once the service is registered with the new one.
-    replaced: Option<SecretText>,
+    replaced: Vec<SecretText>,
+}
+
+impl Held {
+    fn all(self) -> Vec<SecretText> {
+        let mut all = self.replaced;
+        all.push(self.token);
+        all
+    }
 }
 
 impl ServiceTokens {
@@ -80,9 +88,12 @@ impl ServiceTokens {
             Err(error) if is_switched_off(&error) => return Ok(SecretText::default()),
             Err(error) => return Err(error),
         };
-        let renew_at = (!token.lease.duration.is_zero()).then(|| now + renew_after(token.lease.duration, random));
         let mut held = self.held();
-        let replaced = held.remove(&service.id).map(|held| held.token);
+        let before = held.remove(&service.id);
+        let life = token.lease.duration;
+        let renewal = if before.is_none() { first_renew_after(life, random) } else { renew_after(life, random) };
+        let renew_at = (!life.is_zero()).then(|| now + renewal);
+        let replaced = before.map(Held::all).unwrap_or_default();
         held.insert(service.id.clone(), Held { token: token.text.clone(), renew_at, replaced });
         Ok(token.text)
     }
@@ -99,30 +110,24 @@ impl ServiceTokens {
 
     /// After a service was registered with its token.
     pub(super) async fn settled(&self, consul: &Consul, id: &str) {
-        let replaced = self.held().get_mut(id).and_then(|held| held.replaced.take());
+        let replaced = self.held().get_mut(id).map(|held| std::mem::take(&mut held.replaced)).unwrap_or_default();
         give_back(consul, replaced).await;
     }
 
-    /// After a service was taken out.
-    pub(super) async fn gone(&self, consul: &Consul, id: &str) {
+    /// Gives back what a service has: it was taken out, or Consul refused its token, and the next attempt logs in anew. A token that may merely not do what was
+    /// wanted is as good as ever: without this, each attempt would leave one behind.
+    pub(super) async fn let_go(&self, consul: &Consul, id: &str) {
         let held = self.held().remove(id);
-        if let Some(held) = held {
-            give_back(consul, Some(held.token)).await;
-            give_back(consul, held.replaced).await;
-        }
-    }
-
-    /// Consul refused it: the next attempt logs in anew.
-    pub(super) fn refused(&self, id: &str) {
-        self.held().remove(id);
+        give_back(consul, held.map(Held::all).unwrap_or_default()).await;
     }
 }
 
-async fn give_back(consul: &Consul, token: Option<SecretText>) {
-    if let (Some(token), Some(tokens)) = (token, consul.tokens())
-        && let Err(error) = tokens.revoke(&token).await
-    {
-        tracing::debug!(%error, "the token of a service was not given back; it ends by itself where the auth method says so");
+async fn give_back(consul: &Consul, all: Vec<SecretText>) {
+    let Some(tokens) = consul.tokens() else { return };
+    for token in all {
+        if let Err(error) = tokens.revoke(&token).await {
+            tracing::debug!(%error, "the token of a service was not given back; it ends by itself where the auth method says so");
+        }
     }
 }
 
