@@ -125,6 +125,7 @@ pub fn claims(allocation: &Allocation, request: &IdentityRequest, issue: Issue<'
         audience.clone_from(&request.audience);
     }
     let ttl = declared.map(|identity| identity.ttl).filter(|ttl| !ttl.is_zero()).unwrap_or(request.ttl);
+    let consul = task.and_then(|task| task.consul.as_ref()).or(group.consul.as_ref());
     let at = issue.now.seconds();
     let holder = task.map_or_else(|| service.map(|service| service.name.as_str()).unwrap_or_default(), |task| task.name.as_str());
     Ok(Claims {
@@ -140,7 +141,7 @@ pub fn claims(allocation: &Allocation, request: &IdentityRequest, issue: Issue<'
         nomad_allocation_id: allocation.id.to_string(),
         nomad_task: task.map(|task| task.name.clone()),
         nomad_service: service.map(|service| service.name.clone()),
-        consul_namespace: task.and_then(|task| task.consul.as_ref()).map(|consul| consul.namespace.clone()).filter(|name| !name.is_empty()),
+        consul_namespace: consul.map(|consul| consul.namespace.clone()).filter(|name| !name.is_empty()),
         vault_namespace: task.and_then(|task| task.vault.as_ref()).map(|vault| vault.namespace.clone()).filter(|name| !name.is_empty()),
         vault_role: task.and_then(|task| task.vault.as_ref()).map(|vault| vault.role.clone()).filter(|name| !name.is_empty()),
         extra: declared.map(extra_claims).unwrap_or_default(),

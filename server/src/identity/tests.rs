@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use drover_model::{
     allocation::Allocation,
-    job::{Job, Service, Task, TaskGroup, VaultUse, WorkloadIdentity},
+    job::{ConsulUse, Job, Service, Task, TaskGroup, VaultUse, WorkloadIdentity},
     rpc::node::IdentityRequest,
     time::UnixNanos,
 };
@@ -87,12 +87,14 @@ fn a_service_is_who_the_job_says() {
         WorkloadIdentity { name: "consul-service_web".into(), audience: vec!["job".to_owned()].into(), ..WorkloadIdentity::default() };
     let service = |name: &str, identity| Service { name: name.into(), identity, ..Service::default() };
     let mut job = Job::clone(&allocation.job);
+    job.task_groups.0[0].consul = Some(ConsulUse { namespace: "team".into(), ..ConsulUse::default() });
     job.task_groups.0[0].services = vec![service("web", Some(named)), service("plain", None)].into();
     allocation.job = Arc::new(job);
     for (name, identity, want) in [("web", "consul-service_web", "job"), ("plain", "consul-service_plain", "vault.io")] {
         let request = IdentityRequest { service: name.into(), ..request("", identity) };
         let claims = claims::claims(&allocation, &request, issue()).unwrap();
         assert_eq!((claims.nomad_service.as_deref(), claims.nomad_task.as_deref()), (Some(name), None));
+        assert_eq!(claims.consul_namespace.as_deref(), Some("team"), "the group's");
         assert_eq!((claims.aud, claims.sub), (Audience::One(want.into()), format!("global:default:shop:web:{name}:{identity}")));
     }
     let other = IdentityRequest { service: "bank".into(), ..request("", "consul-service_bank") };
