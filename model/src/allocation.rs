@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -108,8 +109,9 @@ pub struct Allocation {
     pub client_status: ClientStatus,
     #[serde(rename = "ClientDescription")]
     pub client_description: Name,
-    #[serde(rename = "TaskStates", skip_serializing_if = "BTreeMap::is_empty")]
-    pub task_states: BTreeMap<Name, TaskState>,
+    /// Most groups have a task or two: a sorted list takes the room of these, where a tree's smallest node has room for eleven.
+    #[serde(rename = "TaskStates", skip_serializing_if = "LiteMap::is_empty")]
+    pub task_states: LiteMap<Name, TaskState>,
     #[serde(rename = "AllocStates", skip_serializing_if = "no_states")]
     pub alloc_states: List<AllocState>,
     #[serde(rename = "DeploymentID", with = "optional", skip_serializing_if = "Option::is_none")]
@@ -174,7 +176,7 @@ impl Default for Allocation {
             desired_transition: DesiredTransition::default(),
             client_status: ClientStatus::Pending,
             client_description: "".into(),
-            task_states: BTreeMap::new(),
+            task_states: LiteMap::new(),
             alloc_states: List::default(),
             deployment_id: None,
             deployment_status: None,
@@ -196,6 +198,14 @@ impl Default for Allocation {
 }
 
 impl Allocation {
+    /// Takes exactly the room that they need.
+    pub fn set_task_states(&mut self, states: BTreeMap<Name, TaskState>) {
+        self.task_states = LiteMap::with_capacity(states.len());
+        for (name, state) in states {
+            self.task_states.insert(name, state);
+        }
+    }
+
     pub fn job_key(&self) -> JobKey {
         JobKey { namespace: self.namespace.clone(), id: self.job_id.clone() }
     }

@@ -75,7 +75,7 @@ impl Handle {
             id: Some(allocation.id),
             client_status: ClientStatus::Complete,
             client_description: client_description::COMPLETE.into(),
-            task_states: allocation.task_states.clone(),
+            task_states: allocation.task_states.clone().into_iter().collect(),
             ..AllocationReport::default()
         };
         self.inner.shared.reports.push(allocation.id, report);

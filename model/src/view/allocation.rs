@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -51,7 +52,7 @@ pub struct AllocationStub {
     #[serde(rename = "ClientDescription")]
     pub client_description: Name,
     #[serde(rename = "TaskStates")]
-    pub task_states: Option<BTreeMap<Name, TaskState>>,
+    pub task_states: Option<LiteMap<Name, TaskState>>,
     #[serde(rename = "DeploymentStatus")]
     pub deployment_status: Option<AllocDeploymentStatus>,
     #[serde(rename = "FollowupEvalID", with = "optional")]

@@ -48,7 +48,7 @@ impl Change<'_> {
             allocation.client_description = client_description;
         }
         if !task_states.is_empty() {
-            allocation.task_states = task_states;
+            allocation.set_task_states(task_states);
         }
         if network_status.is_some() {
             allocation.network_status = network_status;
