@@ -1,11 +1,12 @@
 //! The decisions for one group of a service or batch job.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use drover_model::{
     allocation::{AllocState, Allocation, ClientStatus, RescheduleTracker, description},
     deployment::DeploymentState,
     evaluation::Trigger,
+    ids::Name,
     job::{Job, TaskGroup, UpdateStrategy},
     plan::DesiredUpdates,
     time::{Rfc3339, UnixNanos},
@@ -159,6 +160,10 @@ impl Work<'_, '_> {
 
     /// Of two with one name, because one had been out of reach, one stays.
     fn stop_reconnected(&mut self) {
+        // Where nothing was out of reach, no name is held twice for that, and a large job need not be searched for it.
+        if !self.members.iter().any(|member| standing::was_unknown(&member.allocation)) {
+            return;
+        }
         reconnect::count_once(&mut self.members);
         let running: Vec<_> =
             self.members.iter().filter(|member| member.standing == Standing::Runs).map(|member| Arc::clone(&member.allocation)).collect();
@@ -188,22 +193,20 @@ impl Work<'_, '_> {
         }
         let mut room = (self.group.count as usize).saturating_sub(present.len());
         self.members = present;
+        if unknown.is_empty() && gone.is_empty() {
+            return;
+        }
+        let mut held: BTreeSet<Name> = self.members.iter().map(|member| member.allocation.name.clone()).collect();
         for member in unknown {
-            if room > 0 && !self.has_namesake(&member.allocation) {
+            // Its replacement may be there already, or what followed that one.
+            if room > 0 && held.insert(member.allocation.name.clone()) {
                 room -= 1;
                 self.replace(&member.allocation, false, None);
             }
             self.disconnect(&member);
             self.out.kept.push(member.allocation);
         }
-        self.take_leave_of(gone, room);
-    }
-
-    /// Whether its replacement is there already, or what followed that one.
-    fn has_namesake(&self, allocation: &Allocation) -> bool {
-        let name = &allocation.name;
-        self.members.iter().any(|other| other.allocation.name == *name)
-            || self.replacements.iter().any(|replacement| !replacement.canary && replacement.old.name == *name)
+        self.take_leave_of(gone, room, held);
     }
 
     /// Notes that an allocation is out of reach, and until when that is tolerated.

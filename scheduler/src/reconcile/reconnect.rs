@@ -1,6 +1,9 @@
 //! An allocation that was out of reach is heard again, and its replacement runs: one of the two stops.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use drover_model::{
     allocation::{Allocation, ClientStatus},
@@ -30,12 +33,24 @@ pub(super) fn losers(job: &Job, group: &TaskGroup, running: &[Arc<Allocation>]) 
 
 /// Those that were out of reach and would be replaced now, or done once more, although what took their place then is there already or has done it.
 pub(super) fn superfluous(members: &[Member]) -> Vec<AllocId> {
+    let mut done: BTreeSet<&str> = BTreeSet::new();
+    let mut latest: BTreeMap<&str, u64> = BTreeMap::new();
+    for member in members {
+        let name = &*member.allocation.name;
+        if member.standing == Standing::Done {
+            done.insert(name);
+        }
+        if member.standing != Standing::Lost {
+            let newest = latest.entry(name).or_default();
+            *newest = member.allocation.create_index.max(*newest);
+        }
+    }
     let is_superfluous = |member: &&Member| {
-        let mut namesakes = members.iter().filter(|other| are_namesakes(member, other));
+        let allocation = &*member.allocation;
         match member.standing {
-            Standing::Runs => namesakes.any(|other| other.standing == Standing::Done),
+            Standing::Runs => done.contains(&*allocation.name),
             Standing::Migrate | Standing::RescheduleNow { .. } | Standing::RescheduleLater { .. } | Standing::Held | Standing::Renews => {
-                was_unknown(&member.allocation) && namesakes.any(|other| other.standing != Standing::Lost && is_later(other, member))
+                was_unknown(allocation) && latest.get(&*allocation.name).is_some_and(|newest| *newest > allocation.create_index)
             }
             _ => false,
         }
@@ -47,14 +62,6 @@ pub(super) fn superfluous(members: &[Member]) -> Vec<AllocId> {
 pub(super) fn count_once(members: &mut Vec<Member>) {
     let mut done = BTreeSet::new();
     members.retain(|member| member.standing != Standing::Done || done.insert(member.allocation.name.clone()));
-}
-
-fn are_namesakes(one: &Member, other: &Member) -> bool {
-    one.allocation.id != other.allocation.id && one.allocation.name == other.allocation.name
-}
-
-fn is_later(one: &Member, other: &Member) -> bool {
-    one.allocation.create_index > other.allocation.create_index
 }
 
 fn keeps_original(strategy: &str, job: &Job, original: &Allocation, replacement: &Allocation) -> bool {

@@ -1,11 +1,12 @@
 //! What is lost: its node is down or gone. It may still run there, where nobody sees it, until its client stops it; a group can have the replacement wait for that
 //! (`stop_on_client_after`).
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use drover_model::{
     allocation::{Allocation, ClientStatus},
     evaluation::Trigger,
+    ids::Name,
     job::TaskGroup,
 };
 
@@ -31,12 +32,12 @@ pub(super) fn is_awaited(case: Case<'_>, group: &TaskGroup, allocation: &Allocat
 }
 
 impl Work<'_, '_> {
-    /// At most `room` of them are replaced, now or later, and none whose place another one has.
-    pub(super) fn take_leave_of(&mut self, gone: Vec<Member>, mut room: usize) {
+    /// At most `room` of them are replaced, now or later, and none whose name is `held`: another one has its place.
+    pub(super) fn take_leave_of(&mut self, gone: Vec<Member>, mut room: usize, mut held: BTreeSet<Name>) {
         let later = delay(self.group);
         let mut moments = Vec::new();
         for Member { allocation, .. } in gone {
-            let is_replaced = room > 0 && !self.has_namesake(&allocation);
+            let is_replaced = room > 0 && held.insert(allocation.name.clone());
             room -= usize::from(is_replaced);
             match later {
                 Some(delay) if is_replaced => {
