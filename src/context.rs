@@ -115,6 +115,12 @@ pub(crate) fn json_file<T: serde::de::DeserializeOwned>(path: &str) -> Result<T>
     serde_json::from_slice(&bytes).with_context(|| format!("{path} is not the JSON that is wanted"))
 }
 
+/// A label as `-meta` takes it.
+pub(crate) fn label(pair: &str) -> Result<(String, String)> {
+    let (key, value) = pair.split_once('=').with_context(|| format!("-meta {pair:?}: write it as KEY=VALUE"))?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
 /// The most that is read from a file or standard input as a value.
 const VALUE_LIMIT: u64 = 1 << 20;
 

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use drover_agent::sim::{self, SimConfig};
 
-use crate::{commands::node::drain::duration, context::Reach, exit::Exit};
+use crate::{
+    commands::node::drain::duration,
+    context::{self, Reach},
+    exit::Exit,
+};
 
 /// The nodes register, heartbeat, take allocations and report on them as real ones do; tasks run in name only. It ends with Ctrl-C, and for the servers the
 /// nodes are then gone without a word. For measuring servers, and for trying out jobs on a cluster that nobody has to own
@@ -77,8 +81,8 @@ impl Args {
             ..SimConfig::default()
         };
         for pair in self.meta {
-            let Some((key, value)) = pair.split_once('=') else { bail!("-meta {pair:?}: write it as KEY=VALUE") };
-            config.meta.insert(key.to_owned(), value.to_owned());
+            let (key, value) = context::label(&pair)?;
+            config.meta.insert(key, value);
         }
         if !self.driver.is_empty() {
             config.drivers = self.driver;

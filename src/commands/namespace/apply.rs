@@ -1,6 +1,6 @@
 //! `drover namespace apply`
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use drover_model::namespace::Namespace;
 
 use crate::{
@@ -49,8 +49,8 @@ impl Args {
             namespace.description.clone_from(description);
         }
         for pair in &self.meta {
-            let Some((key, value)) = pair.split_once('=') else { bail!("-meta {pair:?}: write it as KEY=VALUE") };
-            namespace.meta.insert(key.to_owned(), value.to_owned());
+            let (key, value) = context::label(pair)?;
+            namespace.meta.insert(key, value);
         }
         Ok(namespace)
     }

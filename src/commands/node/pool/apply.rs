@@ -1,6 +1,6 @@
 //! `drover node pool apply`
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use drover_model::namespace::NodePool;
 
 use crate::{
@@ -49,8 +49,8 @@ impl Args {
             pool.description.clone_from(description);
         }
         for pair in &self.meta {
-            let Some((key, value)) = pair.split_once('=') else { bail!("-meta {pair:?}: write it as KEY=VALUE") };
-            pool.meta.insert(key.to_owned(), value.to_owned());
+            let (key, value) = context::label(pair)?;
+            pool.meta.insert(key, value);
         }
         Ok(pool)
     }
