@@ -20,8 +20,7 @@ mod story;
 const SEEDS: u64 = 500;
 
 /// Seeds that show what is not understood yet, each with what it shows. They are left out, and said to be.
-const OPEN: &[(u64, &str)] =
-    &[(4332, "a canary with the name of what was updated in place, where there are more canaries than the update replaces")];
+const OPEN: &[(u64, &str)] = &[];
 
 fn number(name: &str) -> Option<u64> {
     env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))

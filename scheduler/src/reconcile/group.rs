@@ -300,7 +300,7 @@ impl Work<'_, '_> {
         let waiting: Vec<_> = staying.iter().filter(|member| !outdated.iter().any(|old| old.id == member.allocation.id)).cloned().collect();
         self.reschedule_later(&waiting);
         self.want_replacements(ready);
-        self.want_canaries(wanted_canaries, &destructive);
+        self.want_canaries(wanted_canaries, &destructive, &staying);
         self.want_missing(missing, &mut names);
         self.want_updates(outdated);
         self.update_in_place(in_place);

@@ -1,10 +1,10 @@
 //! From the decisions for a group to what is to be placed.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use drover_model::allocation::Allocation;
 
-use super::{Replacement, Work};
+use super::{Member, Replacement, Work};
 use crate::{
     place::Want,
     reconcile::{names::Names, standing::is_current},
@@ -37,10 +37,15 @@ impl Work<'_, '_> {
         }
     }
 
-    /// Canaries have the names of those that they will replace.
-    pub(super) fn want_canaries(&mut self, count: usize, outdated: &[Arc<Allocation>]) {
+    /// Canaries have the names of those that they will replace. Where there are more of them, they get others that nobody will have after their promotion.
+    pub(super) fn want_canaries(&mut self, count: usize, outdated: &[Arc<Allocation>], staying: &[Member]) {
+        if count == 0 {
+            return;
+        }
         let mut taken = Names::default();
-        self.canaries.iter().for_each(|member| taken.take(&member.allocation));
+        let replaced: BTreeSet<_> = outdated.iter().map(|old| old.id).collect();
+        let stays = staying.iter().filter(|member| !replaced.contains(&member.allocation.id));
+        stays.chain(&self.canaries).for_each(|member| taken.take(&member.allocation));
         let replaced = self.out.wants.iter().filter(|want| want.canary && want.group == self.group.name);
         replaced.filter_map(|want| want.previous.as_ref()).for_each(|old| taken.take(old));
         let mut indexes = outdated.iter().filter_map(|old| old.index());
