@@ -141,8 +141,9 @@ mod tests {
 
     #[test]
     fn looking_at_every_node_packs_as_well_or_better() {
-        // Where jobs are bound to a part of the nodes, filling node after node uses up one part while others are empty; a sample falls on all of them alike.
-        for (mix, behind) in [(Mix::CpuHeavy, 0.002), (Mix::MemoryHeavy, 0.002), (Mix::Ports, 0.002), (Mix::Constraints, 0.08)] {
+        // What is a tie in truth may be a job more or less in three runs.
+        let behind = 0.002;
+        for mix in Mix::ALL {
             let exact: Vec<_> = (0..3).map(|seed| exact(mix, seed).unwrap()).collect();
             for limit in [Limit::Two, Limit::Logarithm] {
                 let sampled: Vec<_> = (0..3).map(|seed| sampled(mix, seed, limit)).collect();

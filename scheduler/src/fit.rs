@@ -18,6 +18,8 @@ mod ports;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     pub amounts: Amounts,
+    /// The part of them that is used by what does not suit every node.
+    pub bound: Amounts,
     pub ports: HostPorts,
     /// Sorted: whole cores that single tasks own.
     pub cores: Vec<u16>,
@@ -41,6 +43,9 @@ impl Usage {
 
     pub fn add(&mut self, allocation: &Allocation) {
         self.add_resources(&allocation.resources);
+        if is_bound(allocation) {
+            self.bound = self.bound.plus(allocation.resources.amounts());
+        }
     }
 
     /// The same for an allocation of which only its resources are at hand.
@@ -62,7 +67,11 @@ impl Usage {
 
     /// The inverse of [`Self::add`].
     pub fn remove(&mut self, allocation: &Allocation) {
-        self.amounts = self.amounts.minus(allocation.resources.amounts());
+        let amounts = allocation.resources.amounts();
+        self.amounts = self.amounts.minus(amounts);
+        if is_bound(allocation) {
+            self.bound = self.bound.minus(amounts);
+        }
         for (ip, port) in host_ports(&allocation.resources) {
             self.ports.remove(ip, port);
         }
@@ -82,6 +91,11 @@ impl Usage {
     pub fn is_empty(&self) -> bool {
         self.allocations == 0
     }
+}
+
+/// Whether some of the nodes were out of the question when it was placed.
+fn is_bound(allocation: &Allocation) -> bool {
+    allocation.metrics.nodes_filtered > 0
 }
 
 /// The ports that an allocation holds, with the address each is bound to ("" when nobody said).
@@ -146,9 +160,9 @@ pub fn exceeds(ask: &Amounts, free: &Amounts) -> Option<Misfit> {
     })
 }
 
-/// Whether the node still takes one more allocation beside so many.
-pub(crate) fn has_slot(node: &Node, allocations: u32) -> bool {
-    node.max_allocs == 0 || allocations < node.max_allocs
+/// How many allocations a node takes at most.
+pub(crate) fn slots(node: &Node) -> u32 {
+    if node.max_allocs == 0 { u32::MAX } else { node.max_allocs }
 }
 
 /// The plan applier's check of one node: may `placed` go there once `stopped` are gone? `usage` is that of the newest state and includes
@@ -182,7 +196,7 @@ pub fn apply_check<'a>(
 
 /// Ports, cores and devices have one owner at a time.
 fn check_exclusive(node: &Node, usage: &Usage, allocation: &Allocation) -> Result<(), Misfit> {
-    if !has_slot(node, usage.allocations) {
+    if usage.allocations >= slots(node) {
         return Err(Misfit::MaxAllocations);
     }
     let group = allocation.group();

@@ -31,6 +31,7 @@ use crate::{
 };
 
 pub(crate) mod ask;
+mod balance;
 mod cores;
 mod devices;
 pub(crate) mod fleet;
@@ -46,6 +47,10 @@ pub(crate) mod ties;
 
 /// So many placements of a group in one plan show scores. Nobody reads ten thousand tables, and making and keeping them would cost more than the placing.
 const DETAILED_METRICS: usize = 64;
+
+/// While many are placed, it is looked at so many times which classes are better left to others, but not after fewer placements than this.
+const LOOKS_AT_BALANCE: usize = 16;
+const LEAST_STEP: usize = 64;
 
 /// One allocation that is to be placed.
 #[derive(Clone, Debug)]
@@ -216,7 +221,11 @@ impl<'s> Placer<'s> {
         let mut search = self.search(job, group, &ask, &requirements);
         let survey = Arc::new(metric::survey(&search, &self.fleet, job));
         let mut hopeless = false;
+        let step = (wants.len() / LOOKS_AT_BALANCE).max(LEAST_STEP);
         for (index, want) in wants.iter().enumerate() {
+            if index > 0 && index % step == 0 {
+                search.balance(&self.fleet);
+            }
             let replaced = want.previous.as_ref().filter(|_| want.replaces);
             if let Some(old) = replaced {
                 self.give_up(&mut search, old);

@@ -1,7 +1,8 @@
 //! Why an allocation stands where it stands, or why it could not be placed.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -42,7 +43,7 @@ pub struct NodeScore {
     #[serde(rename = "NodeID")]
     pub node_id: NodeId,
     #[serde(rename = "Scores")]
-    pub scores: BTreeMap<String, f64>,
+    pub scores: LiteMap<Cow<'static, str>, f64>,
     #[serde(rename = "NormScore")]
     pub norm_score: f64,
 }

@@ -1,6 +1,6 @@
 //! The nodes that a job may be placed on, as columns: scoring walks over thousands of them and touches few fields of each.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use drover_model::{
     allocation::Allocation,
@@ -10,11 +10,12 @@ use drover_model::{
     node::Node,
     resources::{AllocatedResources, Amounts},
 };
+use rustc_hash::FxHashMap;
 
 use crate::{
     Snapshot,
     feasible::{in_pool, in_scope},
-    fit::{Misfit, Usage, exceeds, has_slot},
+    fit::{Misfit, Usage, exceeds, slots},
 };
 
 /// A node's row in a [`Fleet`].
@@ -29,10 +30,13 @@ pub(crate) struct Fleet<'s> {
     capacity: Vec<Amounts>,
     used: Vec<Amounts>,
     allocations: Vec<u32>,
+    /// The most allocations that each may have.
+    slots: Vec<u32>,
     class_of: Vec<u32>,
     classes: Vec<Class<'s>>,
     pub(crate) in_pool: u32,
     pub(crate) available: Map<u32>,
+    has_bound: bool,
 }
 
 /// Nodes that no constraint tells apart.
@@ -54,12 +58,14 @@ impl<'s> Fleet<'s> {
             capacity: Vec::new(),
             used: Vec::new(),
             allocations: Vec::new(),
+            slots: Vec::new(),
             class_of: Vec::new(),
             classes: Vec::new(),
             in_pool: 0,
             available: Map::default(),
+            has_bound: false,
         };
-        let mut known: HashMap<&'s str, u32> = HashMap::new();
+        let mut known = FxHashMap::default();
         let mut last: Option<(&String, u32)> = None;
         for (node, usage) in snapshot.nodes().filter(|(node, _)| node.is_schedulable()) {
             // Neighbours are often alike.
@@ -84,7 +90,7 @@ impl<'s> Fleet<'s> {
     }
 
     /// Scope is a matter of pool and datacenter, in which nodes of a class are equal.
-    fn classify(&mut self, job: &Job, node: &'s Arc<Node>, known: &mut HashMap<&'s str, u32>) -> u32 {
+    fn classify(&mut self, job: &Job, node: &'s Arc<Node>, known: &mut FxHashMap<&'s str, u32>) -> u32 {
         let next = u32::try_from(self.classes.len()).unwrap_or(u32::MAX);
         // A node that has no class yet is one of its own.
         let class = if node.computed_class.is_empty() { next } else { *known.entry(&node.computed_class).or_insert(next) };
@@ -102,7 +108,9 @@ impl<'s> Fleet<'s> {
         self.changed.push(None);
         self.capacity.push(node.capacity());
         self.used.push(usage.amounts);
+        self.has_bound |= usage.bound != Amounts::default();
         self.allocations.push(usage.allocations);
+        self.slots.push(slots(node));
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -132,6 +140,11 @@ impl<'s> Fleet<'s> {
         self.classes.iter().map(|class| (class.node, class.in_scope))
     }
 
+    /// Whether some nodes run what suits a part of the nodes only.
+    pub(crate) fn has_bound(&self) -> bool {
+        self.has_bound
+    }
+
     pub(crate) fn capacity(&self, row: Row) -> &Amounts {
         &self.capacity[row]
     }
@@ -154,7 +167,7 @@ impl<'s> Fleet<'s> {
     }
 
     pub(crate) fn lacks_room(&self, row: Row, ask: &Amounts) -> Option<Misfit> {
-        if !has_slot(self.nodes[row], self.allocations[row]) {
+        if self.allocations[row] >= self.slots[row] {
             return Some(Misfit::MaxAllocations);
         }
         exceeds(ask, &self.free(row))

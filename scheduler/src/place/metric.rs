@@ -1,7 +1,5 @@
 //! Why an allocation stands where it stands, or nowhere.
 
-use std::collections::BTreeMap;
-
 use drover_model::{
     allocation::{AllocMetric, NodeScore},
     job::{Job, Resources},
@@ -107,9 +105,6 @@ pub(crate) fn scores(fleet: &Fleet<'_>, chosen: Pick, best: &[Pick]) -> List<Nod
     let others = best.iter().filter(|pick| pick.row != chosen.row).take(SHOWN_NODES - 1);
     let mut shown: Vec<_> = std::iter::once(&chosen).chain(others).collect();
     shown.sort_by(|a, b| b.parts.norm().total_cmp(&a.parts.norm()));
-    let score = |pick: &&Pick| {
-        let scores: BTreeMap<String, f64> = pick.parts.named();
-        NodeScore { node_id: fleet.node(pick.row).id, scores, norm_score: pick.parts.norm() }
-    };
+    let score = |pick: &&Pick| NodeScore { node_id: fleet.node(pick.row).id, scores: pick.parts.named(), norm_score: pick.parts.norm() };
     List(shown.iter().map(score).collect())
 }

@@ -1,8 +1,9 @@
 //! How good a node is for one more allocation: the mean of the parts that have a say.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use drover_model::resources::Amounts;
+use litemap::LiteMap;
 
 use crate::Algorithm;
 
@@ -15,6 +16,8 @@ pub(crate) struct Parts {
     /// Zero or -1: an earlier attempt failed there.
     pub(crate) penalty: f64,
     pub(crate) affinity: f64,
+    /// Zero or -1: others depend on the room here, or the same reason speaks for a node where none of the group is.
+    pub(crate) balance: f64,
     /// Only where the group likes some devices better than others.
     pub(crate) devices: Option<f64>,
     /// Only where the job spreads.
@@ -26,7 +29,7 @@ pub(crate) struct Parts {
 impl Parts {
     /// The sum of what does not depend on the spread, and how many parts that is.
     pub(crate) fn base(&self) -> (f64, u8) {
-        let others = [self.anti_affinity, self.penalty, self.affinity];
+        let others = [self.anti_affinity, self.penalty, self.affinity, self.balance];
         let having_a_say = others.iter().filter(|part| **part != 0.0).count() + usize::from(self.devices.is_some());
         let sum = self.fit + others.iter().sum::<f64>() + self.devices.unwrap_or_default();
         (sum, 1 + u8::try_from(having_a_say).unwrap_or(u8::MAX))
@@ -43,17 +46,25 @@ impl Parts {
     }
 
     /// By the API's names.
-    pub(crate) fn named(&self) -> BTreeMap<String, f64> {
+    pub(crate) fn named(&self) -> LiteMap<Cow<'static, str>, f64> {
+        let among_others = |part: f64| (!self.alone).then_some(part);
+        // In the order of their names, as the map has them.
         let all = [
-            ("binpack", Some(self.fit)),
-            ("job-anti-affinity", Some(self.anti_affinity)),
-            ("node-reschedule-penalty", Some(self.penalty)),
-            ("node-affinity", Some(self.affinity)),
             ("allocation-spread", self.spread),
+            ("binpack", Some(self.fit)),
+            ("class-balance", (self.balance != 0.0).then_some(self.balance)),
             ("devices", self.devices),
+            ("job-anti-affinity", among_others(self.anti_affinity)),
+            ("node-affinity", among_others(self.affinity)),
+            ("node-reschedule-penalty", among_others(self.penalty)),
         ];
-        let shown = if self.alone { 1 } else { all.len() };
-        all.into_iter().take(shown).filter_map(|(name, part)| Some((name.to_owned(), part?))).collect()
+        let mut named = LiteMap::with_capacity(all.len());
+        for (name, part) in all {
+            if let Some(part) = part {
+                named.insert(Cow::Borrowed(name), part);
+            }
+        }
+        named
     }
 }
 

@@ -14,6 +14,7 @@ use drover_model::{
 
 use super::{
     ask::Ask,
+    balance,
     fleet::{Fleet, Row},
     property::Property,
     score::{Parts, fit, mean},
@@ -71,6 +72,8 @@ pub(crate) struct Search<'a> {
     affinity: Vec<f64>,
     /// How much each node's devices are liked; empty where the group has no opinion.
     devices: Vec<f64>,
+    /// The classes that are better left to others; empty where there are none.
+    crowded: Vec<bool>,
     combination: Vec<u32>,
     /// The values of each combination in each dimension of the spread.
     combinations: Vec<Vec<u32>>,
@@ -106,6 +109,7 @@ impl<'a> Search<'a> {
             feasible: vec![false; rows],
             affinity: vec![0.0; rows],
             devices: Vec::new(),
+            crowded: Vec::new(),
             combination: vec![0; rows],
             combinations: Vec::new(),
             spreads: Spreads::new(job, group),
@@ -119,6 +123,7 @@ impl<'a> Search<'a> {
         };
         search.survey(fleet, job);
         search.count_live(snapshot, fleet, live);
+        search.crowded = search.crowded_classes(fleet);
         search.fill(fleet);
         search
     }
@@ -183,10 +188,31 @@ impl<'a> Search<'a> {
             anti_affinity: anti_affinity.max(-1.0),
             penalty: 0.0,
             affinity: self.affinity[row],
+            balance: if self.is_unbalanced(fleet, row) { -1.0 } else { 0.0 },
             devices: self.devices.get(row).copied(),
             spread: self.spread(row),
             ..Parts::default()
         }
+    }
+
+    /// Whether the row is better left to others. One that would stand beside its own kind is no better.
+    fn is_unbalanced(&self, fleet: &Fleet<'_>, row: Row) -> bool {
+        !self.crowded.is_empty() && (self.crowded[fleet.class_of(row)] || self.rivals[row] > 0)
+    }
+
+    /// Looks again at which classes are better left to others.
+    pub(crate) fn balance(&mut self, fleet: &Fleet<'_>) {
+        let crowded = self.crowded_classes(fleet);
+        if crowded != self.crowded {
+            self.crowded = crowded;
+            self.fill(fleet);
+        }
+    }
+
+    /// Jobs that say themselves which nodes they like are taken at their word.
+    fn crowded_classes(&self, fleet: &Fleet<'_>) -> Vec<bool> {
+        let has_opinion = !self.spreads.is_empty() || self.affinity.iter().any(|liking| *liking != 0.0);
+        if has_opinion || self.algorithm == Algorithm::Spread { Vec::new() } else { balance::crowded(fleet, &self.feasible) }
     }
 
     fn spread(&self, row: Row) -> Option<f64> {

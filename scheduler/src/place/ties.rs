@@ -30,8 +30,11 @@ impl Ties {
     #[expect(clippy::cast_possible_truncation, reason = "any 31 bits of it will do")]
     pub(crate) fn rank(&self, row: Row, node: &Node) -> u32 {
         let chance = (mix(self.seed ^ (row as u64)) as u32) >> 1;
+        chance | (u32::from(!self.lane.is_alone() && self.is_own(node)) << 31)
+    }
+
+    fn is_own(&self, node: &Node) -> bool {
         let (high, low) = node.id.as_uuid().as_u64_pair();
-        let own = !self.lane.is_alone() && mix(high ^ low) % u64::from(self.lane.of) == u64::from(self.lane.index);
-        chance | (u32::from(own) << 31)
+        mix(high ^ low) % u64::from(self.lane.of) == u64::from(self.lane.index)
     }
 }

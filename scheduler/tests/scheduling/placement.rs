@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use drover_model::{
-    evaluation::{EvalStatus, Trigger},
+    evaluation::{EvalStatus, Evaluation, Trigger},
     job::{Affinity, Constraint, Job, JobType, NetworkResource, Operand, Port, Spread},
     node::{Node, NodeAddress, NodeNetwork},
 };
-use drover_scheduler::{Algorithm, Config};
+use drover_scheduler::{Algorithm, Config, Inputs, schedule};
 
 use super::support::*;
 
@@ -109,9 +109,9 @@ fn packing_fills_a_node_and_spreading_does_not() {
         for number in 0..4 {
             cluster.register(Job { id: format!("j{number}").into(), ..batch(1) });
             cluster.seed = number;
-            let evaluation = drover_model::evaluation::Evaluation { job_id: format!("j{number}").into(), ..cluster.evaluation() };
-            let inputs = drover_scheduler::Inputs::alone(cluster.now, number);
-            let outcome = drover_scheduler::schedule(&cluster, &evaluation, inputs).unwrap();
+            let evaluation = Evaluation { job_id: format!("j{number}").into(), ..cluster.evaluation() };
+            let inputs = Inputs::alone(cluster.now, number);
+            let outcome = schedule(&cluster, &evaluation, inputs).unwrap();
             for placed in outcome.plan.placements {
                 cluster.nodes.get_mut(&placed.node_id).unwrap().1.add(&placed);
             }
@@ -332,6 +332,40 @@ fn an_allocation_is_written_as_clients_expect() {
     );
     let score = &metric.score_meta_data[0];
     assert!((score.norm_score - 0.013_865_194_622_035_344).abs() < 1e-12, "{}", score.norm_score);
-    let names: Vec<_> = score.scores.keys().map(String::as_str).collect();
+    let names: Vec<_> = score.scores.keys().map(AsRef::as_ref).collect();
     assert_eq!(names, ["binpack", "job-anti-affinity", "node-affinity", "node-reschedule-penalty"]);
+}
+
+#[test]
+fn what_suits_every_node_leaves_room_to_those_that_have_no_choice() {
+    let racked = |number: u16| edited(number, |node| _ = node.meta.insert("rack".to_owned(), format!("r{}", number % 2)));
+    // Ten nodes in each of two racks. The first job leaves two of the eight places on its last node free, where the second one would make the node full.
+    for (left, count, likes, begun) in [
+        ("${meta.rack}", 38, false, false),
+        // Less than two nodes' difference is no reason.
+        ("${meta.rack}", 6, false, true),
+        // The first one suits every node, too.
+        ("${attr.kernel.name}", 38, false, true),
+        // It says itself where it wants to go.
+        ("${meta.rack}", 38, true, true),
+    ] {
+        let mut cluster = Cluster::new((0..20).map(racked));
+        let right = if left == "${meta.rack}" { "r0" } else { "linux" };
+        cluster.register(Job { constraints: vec![constraint(left, Operand::Equal, right)].into(), ..batch(count) }).step();
+        let occupied: BTreeSet<_> = cluster.allocations.values().map(|allocation| allocation.node_id).collect();
+        let mut second = Job { id: "second".into(), ..batch(1) };
+        if likes {
+            second.affinities.push(Affinity {
+                left: "${meta.rack}".to_owned(),
+                right: "r0".to_owned(),
+                operand: Operand::Equal,
+                weight: 50,
+            });
+        }
+        cluster.register(second);
+        let evaluation = Evaluation { job_id: "second".into(), kind: JobType::Batch.into(), ..Evaluation::default() };
+        let outcome = schedule(&cluster, &evaluation, Inputs::alone(cluster.now, 1)).unwrap();
+        let placed = &outcome.plan.placements[0];
+        assert_eq!(occupied.contains(&placed.node_id), begun, "{left} {count} {likes}");
+    }
 }

@@ -1,8 +1,9 @@
 //! What a search knows before the first placement: who suits, what is liked, what runs already.
 
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 
 use drover_model::{job::Job, node::Node};
+use rustc_hash::FxHashMap;
 
 use super::{Entry, Live, MOST_PARTS, Search};
 use crate::{
@@ -16,7 +17,7 @@ impl Search<'_> {
         let affinities = Affinities::new(job, self.group);
         let by_class: Vec<_> = fleet.classes().map(|node| self.requirements.refused_by_class(node).is_none()).collect();
         let liked: Vec<_> = fleet.classes().map(|node| affinities.score(node)).collect();
-        let mut known: HashMap<Vec<u32>, u32> = HashMap::new();
+        let mut known: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
         let mut of_class: Vec<Option<u32>> = vec![None; by_class.len()];
         let (unique_affinity, unique_spread) = (affinities.escape_class(), self.spreads.escape_class());
         for row in 0..fleet.len() {
@@ -38,7 +39,7 @@ impl Search<'_> {
         self.heaps.resize_with(self.combinations.len().max(1) * MOST_PARTS, BinaryHeap::new);
     }
 
-    fn combine(&mut self, node: &Node, known: &mut HashMap<Vec<u32>, u32>) -> u32 {
+    fn combine(&mut self, node: &Node, known: &mut FxHashMap<Vec<u32>, u32>) -> u32 {
         let values = self.spreads.values_of(node);
         if let Some(known) = known.get(&values) {
             return *known;
