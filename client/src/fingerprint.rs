@@ -21,6 +21,7 @@ mod cpu;
 mod host;
 mod identity;
 pub(crate) mod network;
+mod numa;
 mod storage;
 
 /// The properties of this node.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::read;
+use super::{numa::Numa, read};
 use crate::ClientConfig;
 
 pub(super) struct Cpu {
@@ -40,14 +40,27 @@ pub(super) fn look(config: &ClientConfig, attributes: &mut BTreeMap<String, Stri
     add("cpu.reservablecores", cores.to_string());
     add("cpu.totalcompute", total_mhz.to_string());
     add("cpu.usablecompute", usable.to_string());
-    add("numa.node.count", "1".to_owned());
-    add("numa.node0.cores", if cores == 1 { "0".to_owned() } else { format!("0-{}", cores - 1) });
-    let one = |id: u16| json!({ "BaseSpeed": mhz, "Disable": config.reserved.cores.contains(&id), "Grade": true, "GuessSpeed": 0, "ID": id, "MaxSpeed": 0, "NodeID": 0, "SocketID": 0 });
+    let numa = Numa::look(cores);
+    add("numa.node.count", numa.nodes.len().to_string());
+    for (id, cores) in &numa.nodes {
+        add(&format!("numa.node{id}.cores"), cores.clone());
+    }
+    let one = |id: u16| {
+        json!({
+            "BaseSpeed": mhz, "Disable": config.reserved.cores.contains(&id), "Grade": true, "GuessSpeed": 0, "ID": id, "MaxSpeed": 0,
+            "NodeID": numa.node_of(id), "SocketID": socket_of(id),
+        })
+    };
     let all: Vec<Value> = (0..cores).map(one).collect();
     let topology = json!({
-        "Cores": all, "Distances": null, "Nodes": [0], "OverrideTotalCompute": config.cpu_total_mhz, "OverrideWitholdCompute": config.reserved.cpu_mhz,
+        "Cores": all, "Distances": numa.distances(), "Nodes": numa.nodes.keys().collect::<Vec<_>>(), "BusAssociativity": numa.buses(),
+        "OverrideTotalCompute": config.cpu_total_mhz, "OverrideWitholdCompute": config.reserved.cpu_mhz,
     });
     Cpu { cores, total_mhz, topology }
+}
+
+fn socket_of(core: u16) -> u64 {
+    read(format!("/sys/devices/system/cpu/cpu{core}/topology/physical_package_id")).trim().parse().unwrap_or(0)
 }
 
 /// As Go programs name it, which is what jobs compare with.

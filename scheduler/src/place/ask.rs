@@ -130,9 +130,12 @@ impl<'a> Ask<'a> {
             for network in task.resources.networks.iter() {
                 given.networks.push(ports.give(network)?.0);
             }
-            given.cpu.reserved_cores = cores.give(&task.resources)?.into();
+            let near: Vec<_> = cores::near_cores(&task.resources).collect();
+            let place = cores.give(&task.resources, |numa_node| chosen.has_all(near.iter().copied(), numa_node))?;
+            given.cpu.reserved_cores = place.cores.into();
             for device in task.resources.devices.iter() {
-                given.devices.push(chosen.give(device)?);
+                let beside = place.numa_node.filter(|_| near.iter().any(|near| std::ptr::eq(*near, device)));
+                given.devices.push(chosen.give(device, beside)?);
             }
         }
         Ok(Arc::new(resources))

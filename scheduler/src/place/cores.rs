@@ -1,12 +1,13 @@
-//! Whole cores for single tasks, on one NUMA node where a task asks for that.
+//! Whole cores for single tasks, on one NUMA node where a task asks for that, with its devices beside them.
 
 use std::collections::BTreeMap;
 
 use drover_model::{
-    job::{Resources, TaskGroup},
+    job::{RequestedDevice, Resources, TaskGroup},
     node::Node,
 };
 
+use super::devices;
 use crate::{
     feasible::reason,
     fit::{Misfit, Usage},
@@ -48,13 +49,31 @@ fn by_numa_node(node: &Node, cores: impl Iterator<Item = u16>) -> BTreeMap<u64, 
     grouped
 }
 
-/// What a node cannot give, whoever uses it: as many cores on one NUMA node as a task requires there.
+/// The devices of a task that are to be on the NUMA node of its cores.
+pub(super) fn near_cores(asked: &Resources) -> impl Iterator<Item = &RequestedDevice> {
+    let named = asked.numa.as_ref().filter(|_| closeness(asked) != Closeness::Any).map_or(&[][..], |numa| &numa.devices);
+    asked.devices.iter().filter(move |device| named.contains(&device.name))
+}
+
+/// What a node cannot give, whoever uses it: as many cores on one NUMA node as a task requires there, and its devices.
 pub(super) fn refused(node: &Node, group: &TaskGroup) -> Option<String> {
     let strict =
         || group.tasks.iter().map(|task| &task.resources).filter(|asked| closeness(asked) == Closeness::Require && asked.cores > 0);
     strict().next()?;
-    let most = by_numa_node(node, reservable(node)).values().map(Vec::len).max().unwrap_or(0);
-    strict().any(|asked| asked.cores as usize > most).then(|| reason::TOPOLOGY.to_owned())
+    let cores = by_numa_node(node, reservable(node));
+    let unused = Usage::none();
+    let suits = |asked: &Resources| {
+        let beside = |numa_node: u64| devices::Chooser::new(node, unused).has_all(near_cores(asked), numa_node);
+        cores.iter().any(|(numa_node, cores)| cores.len() >= asked.cores as usize && beside(*numa_node))
+    };
+    (!strict().all(suits)).then(|| reason::TOPOLOGY.to_owned())
+}
+
+/// The cores given to a task, and their NUMA node where that matters to it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Given {
+    pub(super) cores: Vec<u16>,
+    pub(super) numa_node: Option<u64>,
 }
 
 /// Gives cores of one node to one allocation.
@@ -68,33 +87,36 @@ impl<'n> Chooser<'n> {
         Self { node, free: reservable(node).filter(|core| usage.cores.binary_search(core).is_err()).collect() }
     }
 
-    pub(super) fn give(&mut self, asked: &Resources) -> Result<Vec<u16>, Misfit> {
+    /// `beside`: whether a NUMA node has the devices that are to be near. Who only prefers that takes cores on one node without them, or any.
+    pub(super) fn give(&mut self, asked: &Resources, beside: impl Fn(u64) -> bool) -> Result<Given, Misfit> {
         let wanted = asked.cores as usize;
         if wanted == 0 {
-            return Ok(Vec::new());
+            return Ok(Given::default());
         }
-        let from = match closeness(asked) {
+        let closeness = closeness(asked);
+        let from = match closeness {
             Closeness::Any => None,
             // The one that is left with the least: others may need the larger rest.
-            _ => {
-                by_numa_node(self.node, self.free.iter().copied()).into_values().filter(|cores| cores.len() >= wanted).min_by_key(Vec::len)
-            }
+            _ => by_numa_node(self.node, self.free.iter().copied())
+                .into_iter()
+                .filter(|(numa_node, cores)| cores.len() >= wanted && (closeness == Closeness::Prefer || beside(*numa_node)))
+                .min_by_key(|(numa_node, cores)| (!beside(*numa_node), cores.len())),
         };
-        let chosen: Vec<u16> = match from {
-            Some(cores) => cores[..wanted].to_vec(),
+        let given = match from {
+            Some((numa_node, cores)) => Given { cores: cores[..wanted].to_vec(), numa_node: Some(numa_node).filter(|node| beside(*node)) },
             None if self.free.len() < wanted => return Err(Misfit::Cores),
-            None if closeness(asked) == Closeness::Require => return Err(Misfit::NumaCores),
-            None => self.free[..wanted].to_vec(),
+            None if closeness == Closeness::Require => return Err(Misfit::NumaCores),
+            None => Given { cores: self.free[..wanted].to_vec(), numa_node: None },
         };
-        self.free.retain(|core| !chosen.contains(core));
-        Ok(chosen)
+        self.free.retain(|core| !given.cores.contains(core));
+        Ok(given)
     }
 }
 
-/// Whether the cores that a group asks for are to be had at this moment.
+/// Whether the cores that a group asks for are to be had at this moment. The devices beside them are looked at when they are chosen.
 pub(super) fn taken(node: &Node, usage: &Usage, group: &TaskGroup) -> Option<Misfit> {
     let mut chooser = Chooser::new(node, usage);
-    group.tasks.iter().find_map(|task| chooser.give(&task.resources).err())
+    group.tasks.iter().find_map(|task| chooser.give(&task.resources, |_| true).err())
 }
 
 #[cfg(test)]
@@ -119,6 +141,46 @@ mod tests {
         TaskGroup { tasks: vec![task].into(), ..TaskGroup::default() }
     }
 
+    /// The same node with one card on NUMA node 0 and two on node 1.
+    fn with_cards() -> Node {
+        let mut node = node();
+        node.resources.processors.topology["BusAssociativity"] = json!({"01": 0, "02": 1, "03": 1});
+        let card = |bus: &str| json!({"ID": format!("card{bus}"), "Healthy": true, "Locality": {"PciBusID": bus}});
+        let cards = json!({"Vendor": "nvidia", "Type": "gpu", "Name": "k", "Instances": [card("01"), card("02"), card("03")]});
+        node.resources.devices = vec![cards].into();
+        node
+    }
+
+    #[test]
+    fn devices_are_on_the_numa_node_of_the_cores_where_that_is_asked_for() {
+        for (cores, count, affinity, used, want) in [
+            // Without devices the cores would come from node 1, where fewer are left; with two cards node 1 is the only one.
+            (2, 2, "require", vec![], Ok((vec![4, 5], Some(1)))),
+            (3, 1, "require", vec![], Ok((vec![0, 1, 2], Some(0)))),
+            (1, 1, "require", vec!["card02", "card03"], Ok((vec![0], Some(0)))),
+            (1, 2, "require", vec!["card02"], Err(Misfit::NumaCores)),
+            (1, 2, "prefer", vec!["card02"], Ok((vec![4], None))),
+            (5, 1, "prefer", vec![], Ok((vec![0, 1, 2, 3, 4], None))),
+        ] {
+            let mut group = asking(cores, affinity);
+            let resources = &mut group.tasks[0].resources;
+            resources.devices = vec![RequestedDevice { name: "gpu".to_owned(), count, ..RequestedDevice::default() }].into();
+            resources.numa.as_mut().unwrap().devices = vec!["gpu".to_owned()].into();
+            let usage = Usage { devices: used.iter().map(|id| Box::from(*id)).collect(), ..Usage::default() };
+            let node = with_cards();
+            let chosen = devices::Chooser::new(&node, &usage);
+            let resources = &group.tasks[0].resources;
+            let got = Chooser::new(&node, &usage).give(resources, |numa_node| chosen.has_all(near_cores(resources), numa_node));
+            assert_eq!(got.map(|given| (given.cores, given.numa_node)), want, "{cores} {count} {affinity} {used:?}");
+        }
+        let mut impossible = asking(3, "require");
+        let resources = &mut impossible.tasks[0].resources;
+        resources.devices = vec![RequestedDevice { name: "gpu".to_owned(), count: 2, ..RequestedDevice::default() }].into();
+        assert_eq!(refused(&with_cards(), &impossible), None, "the cards may be elsewhere");
+        impossible.tasks[0].resources.numa.as_mut().unwrap().devices = vec!["gpu".to_owned()].into();
+        assert_eq!(refused(&with_cards(), &impossible).as_deref(), Some(reason::TOPOLOGY));
+    }
+
     #[test]
     fn cores_are_close_where_that_is_asked_for() {
         for (cores, affinity, used, want) in [
@@ -132,7 +194,7 @@ mod tests {
             (7, "none", vec![], Err(Misfit::Cores)),
         ] {
             let (group, usage) = (asking(cores, affinity), Usage { cores: used, ..Usage::default() });
-            let got = Chooser::new(&node(), &usage).give(&group.tasks[0].resources);
+            let got = Chooser::new(&node(), &usage).give(&group.tasks[0].resources, |_| true).map(|given| given.cores);
             assert_eq!(taken(&node(), &usage, &group), got.as_ref().err().cloned());
             assert_eq!(got, want, "{cores} {affinity}");
         }

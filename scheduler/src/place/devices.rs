@@ -37,6 +37,24 @@ struct Instance {
     id: String,
     #[serde(rename = "Healthy")]
     healthy: bool,
+    #[serde(rename = "Locality")]
+    locality: Option<Locality>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Locality {
+    #[serde(rename = "PciBusID")]
+    pci_bus_id: String,
+}
+
+/// The NUMA node of a device, as the client found it. On a machine with one there is no question.
+fn numa_node(node: &Node, instance: &Instance) -> Option<u64> {
+    let topology = &node.resources.processors.topology;
+    if let Some([only]) = topology.get("Nodes").and_then(|nodes| nodes.as_array()).map(Vec::as_slice) {
+        return only.as_u64();
+    }
+    topology.get("BusAssociativity")?.get(&instance.locality.as_ref()?.pci_bus_id)?.as_u64()
 }
 
 fn groups(node: &Node) -> impl Iterator<Item = DeviceGroup> + '_ {
@@ -56,7 +74,13 @@ impl DeviceGroup {
     }
 
     fn healthy(&self) -> impl Iterator<Item = &str> {
-        self.instances.iter().filter(|instance| instance.healthy).map(|instance| instance.id.as_str())
+        self.healthy_on(None).map(|instance| instance.id.as_str())
+    }
+
+    /// Those on a NUMA node of a node, or all.
+    fn healthy_on<'a>(&'a self, place: Option<(&'a Node, u64)>) -> impl Iterator<Item = &'a Instance> {
+        let is_there = move |instance: &&Instance| place.is_none_or(|(node, wanted)| numa_node(node, instance) == Some(wanted));
+        self.instances.iter().filter(|instance| instance.healthy).filter(is_there)
     }
 
     /// What `${device...}` means here, or the text itself.
@@ -143,14 +167,23 @@ impl<'n> Chooser<'n> {
         Self { node, usage, given: Vec::new() }
     }
 
-    /// Of the groups that have enough free instances the one that is liked best; the first of equals.
-    pub(super) fn give(&mut self, asked: &RequestedDevice) -> Result<AllocatedDevice, Misfit> {
+    fn is_free(&self, id: &str) -> bool {
+        self.usage.devices.binary_search_by(|other| (**other).cmp(id)).is_err() && !self.given.iter().any(|other| other == id)
+    }
+
+    /// Whether a NUMA node has enough of each.
+    pub(super) fn has_all<'d>(&self, mut asked: impl Iterator<Item = &'d RequestedDevice>, numa_node: u64) -> bool {
+        let mut trial = Self { given: self.given.clone(), ..*self };
+        asked.all(|device| trial.give(device, Some(numa_node)).is_ok())
+    }
+
+    /// Of the groups that have enough free instances, on the NUMA node `beside` where that matters, the one that is liked best; the first of equals.
+    pub(super) fn give(&mut self, asked: &RequestedDevice, beside: Option<u64>) -> Result<AllocatedDevice, Misfit> {
         let mut best: Option<(f64, AllocatedDevice)> = None;
         for group in groups(self.node).filter(|group| group.suits(asked)) {
-            let is_free = |id: &&str| {
-                self.usage.devices.binary_search_by(|other| (**other).cmp(id)).is_err() && !self.given.iter().any(|other| other == id)
-            };
-            let ids: Vec<_> = group.healthy().filter(is_free).take(wanted(asked)).map(str::to_owned).collect();
+            let instances = group.healthy_on(beside.map(|numa_node| (self.node, numa_node)));
+            let free = instances.map(|instance| &instance.id).filter(|id| self.is_free(id));
+            let ids: Vec<_> = free.take(wanted(asked)).cloned().collect();
             let liking = group.liking(asked);
             if ids.len() == wanted(asked) && best.as_ref().is_none_or(|(most, _)| liking > *most) {
                 best = Some((liking, AllocatedDevice { vendor: group.vendor, kind: group.kind, name: group.name, device_ids: List(ids) }));

@@ -1,6 +1,6 @@
 //! The decisions for one group of a service or batch job.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use drover_model::{
     allocation::{AllocState, Allocation, ClientStatus, RescheduleTracker, description},
@@ -227,7 +227,11 @@ impl Work<'_, '_> {
             Standing::Migrate => {
                 self.out.stops.push(stop(allocation, description::MIGRATING));
                 self.desired.migrate += 1;
-                self.replace(allocation, canary, None);
+                // Who asked for it to be rescheduled wants it elsewhere, as after a failure.
+                let elsewhere = allocation.desired_transition.reschedule == Some(true);
+                let policy = self.group.reschedule_policy.as_ref();
+                let tracker = elsewhere.then(|| reschedule::tracker(policy, allocation, self.case.now, Duration::ZERO));
+                self.replace(allocation, canary, tracker);
             }
             Standing::RescheduleNow { delay } => {
                 self.out.stops.push(stop(allocation, description::RESCHEDULED));

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use drover_model::{
+    allocation::Allocation,
     deployment::DeploymentStatus,
     evaluation::{EvalStatus, Trigger},
-    ids::EvalId,
-    job::{JobType, UpdateStrategy},
+    ids::{AllocId, EvalId},
+    job::{Job, JobType, UpdateStrategy},
     time::UnixNanos,
 };
 use drover_scheduler::{Inputs, schedule};
@@ -115,4 +116,26 @@ fn a_new_version_replaces_what_has_failed() {
     cluster.change_env().step();
     assert_eq!(cluster.running(), names(&[(0, 2), (1, 2)]));
     assert_ne!(failed.eval_id, EvalId::from_random([0; 16]));
+}
+
+#[test]
+fn what_is_stopped_to_be_rescheduled_goes_elsewhere() {
+    for asked in [None, Some(true)] {
+        let mut cluster = placed(JobType::Service, None);
+        let old = cluster.find("web.g[0]", 0);
+        // A neighbour makes its node the best one.
+        let neighbour = Job { id: "other".into(), ..job(JobType::Service, 1) };
+        let neighbour = Allocation { id: AllocId::from_random([7; 16]), job_id: "other".into(), job: neighbour.into(), ..(*old).clone() };
+        cluster.put(neighbour);
+        cluster.settle();
+        cluster.edit(old.id, |allocation| {
+            allocation.desired_transition.migrate = Some(true);
+            allocation.desired_transition.reschedule = asked;
+        });
+        let outcome = cluster.step();
+        let next = &outcome.plan.placements[0];
+        assert_eq!(next.previous_allocation, Some(old.id));
+        assert_eq!(next.node_id == old.node_id, asked.is_none(), "{asked:?}");
+        assert_eq!(next.reschedule_tracker.is_some(), asked.is_some());
+    }
 }

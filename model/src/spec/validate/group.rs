@@ -200,9 +200,10 @@ fn warnings(group: &TaskGroup, job: &JobSpec) -> Vec<String> {
         }
     }
     for task in &group.tasks {
-        let numa = task.resources.as_ref().and_then(|resources| resources.numa.as_ref());
-        if numa.is_some_and(|numa| numa.affinity == "prefer") {
-            warnings.push(format!("task {:?} prefers cores of one NUMA node, which has no effect yet", task.name));
+        let Some(resources) = &task.resources else { continue };
+        let close = resources.numa.as_ref().filter(|numa| matches!(numa.affinity.as_str(), "prefer" | "require"));
+        if close.is_some() && resources.cores.unwrap_or(0) == 0 {
+            warnings.push(format!("task {:?} has a numa block, which has no effect unless resources reserve cores", task.name));
         }
     }
     for network in &group.networks {

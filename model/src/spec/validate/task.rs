@@ -92,6 +92,11 @@ fn resources_problems(resources: &Resources) -> ValidationErrors {
     {
         errors.push(format!("numa affinity must be one of none, prefer, or require; got {:?}", numa.affinity));
     }
+    for name in resources.numa.iter().flat_map(|numa| numa.devices.iter()) {
+        if !resources.devices.iter().any(|device| device.name == *name) {
+            errors.push(format!("numa devices: {name:?} is not the name of a device block of these resources"));
+        }
+    }
     for (at, device) in resources.devices.iter().enumerate() {
         let mut inner = ValidationErrors::default();
         if device.name.is_empty() {

@@ -40,9 +40,4 @@ pub(super) fn task(task: &Task, errors: &mut ValidationErrors) {
     if !resources.networks.is_empty() {
         errors.push("a network within resources is not supported: move it to the group");
     }
-    if let Some(numa) = &resources.numa
-        && numa.affinity == "require"
-    {
-        errors.push(format!("numa affinity {:?} is not supported yet", numa.affinity));
-    }
 }

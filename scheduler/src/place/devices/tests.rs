@@ -24,7 +24,7 @@ fn asked(name: &str, count: u64) -> RequestedDevice {
 }
 
 fn ids(asked: &RequestedDevice) -> Vec<String> {
-    Chooser::new(&node(), Usage::none()).give(asked).map(|device| device.device_ids.0).unwrap_or_default()
+    Chooser::new(&node(), Usage::none()).give(asked, None).map(|device| device.device_ids.0).unwrap_or_default()
 }
 
 #[test]
