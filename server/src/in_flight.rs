@@ -154,14 +154,21 @@ impl Inner {
             return true;
         }
         let state = store.snapshot();
+        // By node, once: a plan may have tens of thousands of placements, and all its nodes may be contested.
+        let mut stopped: BTreeMap<NodeId, Vec<&Allocation>> = BTreeMap::new();
+        for allocation in plan.stops.iter().filter_map(|stop| state.allocation(stop.id)).filter(|allocation| allocation.holds_resources()) {
+            stopped.entry(allocation.node_id).or_default().push(allocation);
+        }
+        let mut placed: BTreeMap<NodeId, Vec<&Allocation>> = BTreeMap::new();
+        for allocation in &plan.placements {
+            placed.entry(allocation.node_id).or_default().push(allocation);
+        }
         contested.all(|node| {
             let mut usage = BTreeMap::new();
             self.plans.values().filter_map(|other| other.get(node)).for_each(|coming| add_coming(&state, &mut usage, *node, coming));
             let usage = usage.remove(node).unwrap_or_else(|| state.node_usage(*node).clone());
-            let stops = plan.stops.iter().filter(|stop| stop.node_id == *node).filter_map(|stop| state.allocation(stop.id));
-            let stopped = stops.filter(|allocation| allocation.holds_resources());
-            let placed = plan.placements.iter().filter(|allocation| allocation.node_id == *node);
-            apply_check(state.node(*node).map(|node| &**node), &usage, stopped.map(|allocation| &**allocation), placed).is_ok()
+            let (stopped, placed) = (stopped.remove(node).unwrap_or_default(), placed.remove(node).unwrap_or_default());
+            apply_check(state.node(*node).map(|node| &**node), &usage, stopped, placed).is_ok()
         })
     }
 }

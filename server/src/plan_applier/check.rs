@@ -58,17 +58,18 @@ pub(crate) fn check(state: &State, under_way: &BTreeMap<u64, UnderWay>, plan: Pl
     for allocation in placements {
         by_node.entry(allocation.node_id).or_default().push(Arc::new(allocation));
     }
-    let mut rejected_nodes = rejected_nodes(state, under_way, &stops, &by_node, &later);
+    let rejected_nodes = rejected_nodes(state, under_way, &stops, &by_node, &later);
     let mut apply = PlanApply { eval_id, ..PlanApply::default() };
     if all_at_once && !rejected_nodes.is_empty() {
-        rejected_nodes.extend(by_node.keys().filter(|node| !rejected_nodes.contains(node)).copied().collect::<Vec<_>>());
+        let rejected_nodes = by_node.into_keys().collect();
         return Checked { apply, under_way: UnderWay::default(), placed: Vec::new(), rejected_nodes, deferred: false };
     }
     let turned_away = rejected_nodes.iter().filter_map(|node| by_node.remove(node)).flatten();
     let rejected: Vec<Arc<Allocation>> = turned_away.chain(later).collect();
     let kept_back = kept_back(&rejected);
     apply.stops = stops.into_iter().filter(|stop| !is_kept_back(stop, &kept_back)).collect();
-    apply.stops.retain(|stop| !stop.preempted_by.is_some_and(|by| rejected.iter().any(|allocation| allocation.id == by)));
+    let rejected: BTreeSet<AllocId> = rejected.iter().map(|allocation| allocation.id).collect();
+    apply.stops.retain(|stop| !stop.preempted_by.is_some_and(|by| rejected.contains(&by)));
     let updates = updates.into_iter().filter(|allocation| state.allocation(allocation.id).is_some()).map(Arc::new);
     let updates: Vec<Arc<Allocation>> = updates.collect();
     apply.allocations = updates.iter().chain(by_node.values().flatten()).collect();
