@@ -3,7 +3,7 @@
 use drover_model::{
     allocation::DesiredStatus,
     evaluation::{Evaluation, Trigger},
-    job::{Job, JobType},
+    job::{Job, JobType, NetworkResource, Port, RequestedDevice},
 };
 use drover_scheduler::{Inputs, Preemption, schedule};
 
@@ -69,5 +69,54 @@ fn nobody_makes_way_for_a_job_that_does_not_run_as_a_whole() {
         let evaluated = outcome.followups.iter().filter(|eval| eval.triggered_by == Trigger::Preemption).count();
         assert_eq!(evaluated, usize::from(want > 0), "{count}");
         assert_eq!(outcome.queued["g"], if want > 0 { 0 } else { count }, "{count}");
+    }
+}
+
+/// One node on which a job of priority 10 runs, and one of priority 30 that has its port and its card.
+fn owned() -> Cluster {
+    let mut cluster = Cluster::of(1);
+    cluster.edit_node(0, |node| {
+        let card = serde_json::json!({"Vendor": "nvidia", "Type": "gpu", "Name": "k", "Instances": [{"ID": "card", "Healthy": true}]});
+        node.resources.devices = vec![card].into();
+    });
+    cluster.register(Job { id: "b".into(), priority: 10, ..job(JobType::Batch, 1) }).step();
+    let mut owner = Job { id: "a".into(), priority: 30, ..job(JobType::Batch, 1) };
+    wants(&mut owner, true, true);
+    cluster.register(owner).step();
+    cluster.settle();
+    cluster
+}
+
+fn wants(job: &mut Job, port: bool, card: bool) {
+    let group = &mut job.task_groups[0];
+    if port {
+        let port = Port { label: "http".to_owned(), value: 8080, ..Port::default() };
+        group.networks.push(NetworkResource { reserved_ports: vec![port].into(), ..NetworkResource::default() });
+    }
+    if card {
+        group.tasks[0].resources.devices = vec![RequestedDevice { name: "gpu".to_owned(), count: 1, ..RequestedDevice::default() }].into();
+    }
+}
+
+#[test]
+fn who_owns_the_port_or_the_device_makes_way_and_nobody_else() {
+    for (port, card, priority, want) in [
+        (true, false, 70, vec!["a"]),
+        (false, true, 70, vec!["a"]),
+        (true, true, 70, vec!["a"]),
+        (true, false, 39, vec![]),
+        (false, false, 70, vec![]),
+    ] {
+        let mut cluster = owned();
+        cluster.config.preemption = Preemption { service: true, ..Preemption::default() };
+        let mut job = Job { priority, ..important(500) };
+        wants(&mut job, port, card);
+        cluster.register(job);
+        let evaluation = Evaluation { job_id: "important".into(), ..Evaluation::default() };
+        let outcome = schedule(&cluster, &evaluation, Inputs::alone(cluster.now, 1)).unwrap();
+        let evicted: Vec<_> = outcome.plan.stops.iter().map(|stop| &*cluster.allocations[&stop.id].job_id).collect();
+        let case = (port, card, priority);
+        assert_eq!(evicted, want, "{case:?}");
+        assert_eq!(outcome.plan.placements.len(), usize::from(!want.is_empty() || !(port || card)), "{case:?}");
     }
 }
