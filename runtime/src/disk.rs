@@ -5,11 +5,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use memory::MemoryDisk;
+pub use memory::{Halt, MemoryDisk};
 pub use real::RealDisk;
 
 mod memory;
 mod real;
+
+/// How much a disk can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// What this process may still write.
+    pub free_bytes: u64,
+    pub total_bytes: u64,
+}
+
+/// Whether something could not be written only because there is no room for it: nothing is wrong with the disk, and it works again once somebody has made some.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
 
 /// A folder tree on some disk. Calls block; whoever is async moves them to a blocking thread (the simulated disk returns at once).
 pub trait Disk: Send + Sync + fmt::Debug {
@@ -21,7 +34,8 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// A whole file, at most `limit` bytes of it; a larger one is an error.
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>>;
 
-    /// Replaces a file as a whole: a crash leaves the old one or the new one, and once this returns the new one stays.
+    /// Replaces a file as a whole: a crash leaves the old one or the new one, and once this returns the new one stays. After an error the old one is there, and
+    /// nothing takes up room that did not before.
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
 
     /// Opens a file to append to and read from; creates it when it is not there.
@@ -33,6 +47,9 @@ pub trait Disk: Send + Sync + fmt::Debug {
 
     /// Makes the folder's entries (creations, renames, removals) survive a crash.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// How much room there is where `path` is, which must exist.
+    fn room(&self, path: &Path) -> io::Result<Room>;
 
     /// Makes `path` this process's alone, until the lock is dropped or the process ends. Somebody else's lock is [`io::ErrorKind::WouldBlock`].
     fn lock(&self, path: &Path) -> io::Result<DiskLock>;
@@ -68,7 +85,7 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
         Ok(self.len()? == 0)
     }
 
-    /// Appends at the end. Not durable until [`DiskFile::sync`] returns.
+    /// Appends at the end. Not durable until [`DiskFile::sync`] returns. After an error any part of it may be there.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub use apart::apart;
 pub use clock::{Clock, RealClock};
-pub use disk::{Disk, DiskFile, DiskLock, MemoryDisk, RealDisk};
+pub use disk::{Disk, DiskFile, DiskLock, MemoryDisk, RealDisk, Room};
 pub use network::{Listener, Network, Stream, TcpNetwork};
 pub use random::{OsRandom, Random};
 

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use self::{
     contact::{Contact, Lease},
     failover::Failover,
+    headroom::Headroom,
     leadership::Watch,
     log::LogStore,
     machine::Adapter,
@@ -43,6 +44,7 @@ use crate::fsm::command::{Applied, Command};
 
 mod contact;
 mod failover;
+mod headroom;
 mod identity;
 mod leadership;
 pub mod log;
@@ -79,6 +81,9 @@ pub enum Error {
     /// It cannot be done now, and nothing has changed.
     #[error("{0}")]
     Unable(String),
+    /// There is no room on the disk, here or at a majority. Where it says nothing else, nothing was proposed.
+    #[error("{0}")]
+    Full(String),
     #[error("cannot encode a command: {0}")]
     Encode(String),
     /// This server has stopped taking part.
@@ -98,7 +103,7 @@ impl From<Error> for rpc::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::NoLeader | Error::NotLeader { .. } => Self::no_leader(),
-            Error::Timeout { .. } | Error::Shutdown => Self::unavailable(error.to_string()),
+            Error::Timeout { .. } | Error::Shutdown | Error::Full(_) => Self::unavailable(error.to_string()),
             Error::TooLarge { .. } => Self::new(413, error.to_string()),
             Error::Unable(_) | Error::Encode(_) | Error::Storage(_) | Error::Start(_) => Self::internal(error.to_string()),
         }
@@ -134,6 +139,7 @@ struct Inner {
     contact: Arc<Contact>,
     lease: Arc<Lease>,
     log: LogStore,
+    headroom: Arc<Headroom>,
     proposer: Proposer,
     leadership: watch::Receiver<Leadership>,
     stop: CancellationToken,
@@ -154,7 +160,7 @@ impl Consensus {
     /// A server alone (`bootstrap_expect` 1, or a log that names only itself) is elected at once.
     pub async fn start(options: Options, runtime: &Runtime, state_machine: impl StateMachine) -> Result<Self, Error> {
         let config = options.raft_config()?;
-        let Opened { mut log, id, mut adapter, lock } = open(&options.folder, runtime, Box::new(state_machine)).await?;
+        let Opened { mut log, id, mut adapter, lock, headroom } = open(&options.folder, runtime, Box::new(state_machine)).await?;
         if let Some(recovery) = recovery::read(&*runtime.disk, &options.folder, id)? {
             recovery.run(&*runtime.disk, &options.folder, &mut log, &mut adapter).await?;
         }
@@ -167,11 +173,12 @@ impl Consensus {
         let stop = CancellationToken::new();
         let watch = Watch { raft: raft.clone(), id, address: options.address.clone(), lease: Arc::clone(&lease) };
         let (leadership, watching) = watch.start(stop.clone());
-        let (proposer, proposing) = Proposer::start(raft.clone(), Arc::clone(&runtime.clock), stop.clone());
+        let (proposer, proposing) = Proposer::start(raft.clone(), Arc::clone(&runtime.clock), Arc::clone(&headroom), stop.clone());
+        let looking = tokio::spawn(Arc::clone(&headroom).run(stop.clone()));
         let network = Arc::clone(&runtime.network);
         let failover = Failover { raft: raft.clone(), id, contact: Arc::clone(&contact), network, lease: lease.duration() };
         let failing_over = tokio::spawn(failover.run(stop.clone()));
-        let tasks = Mutex::new(vec![watching, proposing, failing_over]);
+        let tasks = Mutex::new(vec![watching, proposing, failing_over, looking]);
         let lock = Mutex::new(Some(lock));
         let node = ServerNode {
             addr: options.address.clone(),
@@ -179,7 +186,7 @@ impl Consensus {
             datacenter: options.datacenter.clone(),
             non_voting: options.non_voting,
         };
-        let inner = Inner { id, node, raft, contact, lease, log, proposer, leadership, stop, tasks, lock };
+        let inner = Inner { id, node, raft, contact, lease, log, headroom, proposer, leadership, stop, tasks, lock };
         let consensus = Self { inner: Arc::new(inner) };
         match consensus.take_part(&options).await {
             Ok(()) => Ok(consensus),
@@ -212,13 +219,17 @@ impl Consensus {
     }
 
     /// Gets a command into the log and applied here. On an error it may or may not be applied later, except where nothing was proposed
-    /// ([`Error::NoLeader`], [`Error::NotLeader`], [`Error::TooLarge`]).
+    /// ([`Error::NoLeader`], [`Error::NotLeader`], [`Error::TooLarge`], and [`Error::Full`] where it says nothing else).
     pub async fn propose(&self, command: Command) -> Result<Applied, Error> {
         self.inner.proposer.propose(command).await
     }
 
     /// Returns once this server's state has everything that was committed when it was called; only the leader can say.
     pub async fn barrier(&self) -> Result<(), Error> {
+        // While the log waits for room openraft answers nothing. What it would ask the others, the lease knows as well.
+        if self.inner.headroom.log_waits() && self.inner.lease.is_held(&self.inner.raft.metrics().borrow()) && self.is_leader() {
+            return Ok(());
+        }
         let limit = proposer::PROPOSE_TIMEOUT;
         match tokio::time::timeout(limit, self.inner.raft.ensure_linearizable()).await {
             Ok(Ok(_)) => Ok(()),
@@ -236,6 +247,21 @@ impl Consensus {
     /// How long ago this server's leader was heard; nothing for the leader itself, and none when nobody was.
     pub fn last_contact(&self) -> Option<Duration> {
         if self.is_leader() { Some(Duration::ZERO) } else { self.inner.contact.last().map(|last| last.elapsed()) }
+    }
+
+    /// Whether this server's disk is full, or nearly so: another one should lead.
+    pub fn is_short_of_room(&self) -> bool {
+        self.inner.headroom.is_short()
+    }
+
+    /// Whether nothing can be agreed on with this server until its disk has room. What it knows of who leads may be old.
+    pub fn waits_for_room(&self) -> bool {
+        self.inner.headroom.log_waits()
+    }
+
+    /// Says why commands would not come to a majority's disks, though this server's has room; none: they do.
+    pub fn set_room_elsewhere(&self, why: Option<String>) {
+        self.inner.headroom.set_elsewhere(why);
     }
 
     /// How long ago another server was known to follow this leader.
@@ -313,12 +339,13 @@ impl Consensus {
 
     /// What other servers call here.
     pub fn router(&self) -> Router {
-        network::router(self.inner.raft.clone(), Arc::clone(&self.inner.contact)).merge(membership::router(self))
+        network::router(&self.inner.raft, &self.inner.contact, &self.inner.headroom).merge(membership::router(self))
     }
 
     /// Stops taking part; returns once everything that was written is on disk.
     pub async fn shutdown(&self) {
         self.inner.stop.cancel();
+        self.inner.headroom.give_up();
         let work = async {
             if let Err(error) = self.inner.raft.shutdown().await {
                 tracing::warn!(%error, "consensus did not stop cleanly");
@@ -342,6 +369,7 @@ struct Opened {
     id: u64,
     adapter: Adapter,
     lock: DiskLock,
+    headroom: Arc<Headroom>,
 }
 
 /// Opens the log, this server's id and the snapshot, which must fit each other.
@@ -359,12 +387,14 @@ async fn open(folder: &Path, runtime: &Runtime, machine: Box<dyn StateMachine>) 
             Err(error) => return Err(failed("lock")(error).into()),
         };
         let known = identity::read(&*disk, &folder)?;
-        let log = LogStore::open(Arc::clone(&disk), &folder.join("log"), known.is_some())?;
+        let headroom = Arc::new(Headroom::new(Arc::clone(&disk), &folder));
+        let log = LogStore::open_beside(Arc::clone(&disk), &folder.join("log"), known.is_some(), Arc::clone(&headroom))?;
         let id = identity::settle(&*disk, &folder, &*random, known, log.is_pristine())?;
         let snapshots = SnapshotStore::new(disk, &folder);
-        let adapter = Adapter::open(machine, snapshots)?;
+        let adapter = Adapter::open(machine, snapshots, Arc::clone(&headroom))?;
         log.check_snapshot(adapter.applied())?;
-        Ok(Opened { log, id, adapter, lock })
+        headroom.look();
+        Ok(Opened { log, id, adapter, lock, headroom })
     };
     apart(work).await.map_err(|error| Error::Storage(error.to_string()))?
 }

@@ -21,6 +21,7 @@ pub(crate) mod autopilot;
 mod handlers;
 mod joining;
 mod messages;
+mod room;
 mod roster;
 
 #[cfg(test)]
@@ -118,6 +119,7 @@ impl Server {
             members: self.consensus().peers().into_iter().map(|peer| peer.id).collect(),
             last_term: status.last_log_term,
             last_index: status.last_log_index,
+            full: self.consensus().is_short_of_room(),
             leaving: self.is_stopping(),
         }
     }

@@ -349,6 +349,16 @@ impl Server {
         let own = self.consensus.id();
         let mut changes = self.consensus.leader_changes();
         loop {
+            // What consensus knows is as old as the last thing that the disk had room for.
+            if self.consensus.waits_for_room() && !changes.borrow().is_self {
+                if let Some(leader) = self.leader_by_its_word()
+                    && let Ok(connection) = self.peers.connection(&leader.address).await
+                {
+                    return Some(connection);
+                }
+                tokio::time::sleep(REDIAL).await;
+                continue;
+            }
             let known = changes.wait_for(|now| now.is_self || now.leader.as_ref().is_some_and(|leader| leader.id != own)).await;
             let Ok(now) = known.map(|now| now.clone()) else { return std::future::pending().await };
             let leader = now.leader.filter(|_| !now.is_self)?;

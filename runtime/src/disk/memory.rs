@@ -10,8 +10,14 @@ use std::{
     },
 };
 
-use super::{Disk, DiskFile, DiskLock};
+pub use self::halt::Halt;
+use self::halt::{Halts, Part};
+use super::{Disk, DiskFile, DiskLock, Room};
 use crate::random::Random;
+
+mod halt;
+#[cfg(test)]
+mod tests;
 
 /// A file system in memory. Clones are the same disk.
 ///
@@ -28,6 +34,9 @@ struct Shared {
     /// Counts crashes: whoever opened a file before one cannot use it any more.
     epoch: AtomicU64,
     broken: AtomicBool,
+    /// What all files together may have; 0: as much as they like.
+    capacity: AtomicU64,
+    halts: Mutex<Halts>,
     /// With the epoch that they were taken in: a crash ends their holders.
     locks: Mutex<BTreeMap<PathBuf, u64>>,
 }
@@ -104,6 +113,7 @@ impl MemoryDisk {
     /// The same; `keep` says how many of a file's unsynced bytes got through.
     pub fn crash_keeping(&self, keep: impl Fn(&Path, usize) -> usize) {
         self.shared.epoch.fetch_add(1, Ordering::SeqCst);
+        *lock(&self.shared.halts) = Halts::default();
         let tree = &mut *lock(&self.shared.tree);
         for (path, content) in &mut tree.durable {
             let survivor = {
@@ -126,6 +136,28 @@ impl MemoryDisk {
         self.shared.broken.store(broken, Ordering::SeqCst);
     }
 
+    /// Lets all files together have so many bytes from now on; none: as many as they like. Beyond them, what is written is cut off with an error, as on a disk
+    /// that is full.
+    pub fn set_capacity(&self, bytes: Option<u64>) {
+        self.shared.capacity.store(bytes.unwrap_or(0), Ordering::SeqCst);
+    }
+
+    /// How many bytes all files together have.
+    pub fn used(&self) -> u64 {
+        lock(&self.shared.tree).used()
+    }
+
+    /// Ends the process that writes here when it is about to change something for the `operation`-th time from now (1 is the next one): every call fails from then
+    /// on, until the crash that the caller lets follow.
+    pub fn halt_at(&self, operation: u64, how: Halt) {
+        *lock(&self.shared.halts) = Halts::at(operation, how);
+    }
+
+    /// Whether it has come to that.
+    pub fn is_halted(&self) -> bool {
+        lock(&self.shared.halts).halted
+    }
+
     /// Changes a file's bytes behind everybody's back, as a bad disk does.
     pub fn damage(&self, path: &Path, change: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
         let file = self.file(path)?;
@@ -138,16 +170,35 @@ impl MemoryDisk {
     fn file(&self, path: &Path) -> io::Result<Arc<Mutex<Content>>> {
         lock(&self.shared.tree).files.get(path).cloned().ok_or_else(|| not_found(path))
     }
+}
 
-    fn check_writable(&self) -> io::Result<()> {
-        self.shared.check_writable()
+impl Tree {
+    fn used(&self) -> u64 {
+        self.files.values().map(|content| lock(content).bytes.len() as u64).sum()
     }
 }
 
 impl Shared {
-    fn check_writable(&self) -> io::Result<()> {
-        if self.broken.load(Ordering::SeqCst) { Err(io::Error::other("the simulated disk is broken")) } else { Ok(()) }
+    /// One change of the disk: `work` makes it, or the part of it that it is told to.
+    fn change<T>(&self, work: impl FnOnce(Part) -> io::Result<T>) -> io::Result<T> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(io::Error::other("the simulated disk is broken"));
+        }
+        let halt = lock(&self.halts).count()?;
+        halt::make(halt, work)
     }
+
+    /// How many more bytes there is room for.
+    fn free(&self) -> u64 {
+        match self.capacity.load(Ordering::SeqCst) {
+            0 => u64::MAX,
+            capacity => capacity.saturating_sub(lock(&self.tree).used()),
+        }
+    }
+}
+
+fn full() -> io::Error {
+    io::Error::new(io::ErrorKind::StorageFull, "the simulated disk is full")
 }
 
 impl Disk for MemoryDisk {
@@ -177,15 +228,20 @@ impl Disk for MemoryDisk {
     }
 
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        self.check_writable()?;
-        let tree = &mut *lock(&self.shared.tree);
-        if !path.parent().is_some_and(|parent| tree.folders.contains(parent)) {
-            return Err(not_found(path.parent().unwrap_or(path)));
+        if bytes.len() as u64 > self.shared.free() {
+            return Err(full());
         }
-        let content = Arc::new(Mutex::new(Content { bytes: bytes.to_vec(), synced: bytes.len(), cut: Vec::new() }));
-        tree.files.insert(path.to_path_buf(), Arc::clone(&content));
-        tree.durable.insert(path.to_path_buf(), content);
-        Ok(())
+        let replace = || {
+            let tree = &mut *lock(&self.shared.tree);
+            if !path.parent().is_some_and(|parent| tree.folders.contains(parent)) {
+                return Err(not_found(path.parent().unwrap_or(path)));
+            }
+            let content = Arc::new(Mutex::new(Content { bytes: bytes.to_vec(), synced: bytes.len(), cut: Vec::new() }));
+            tree.files.insert(path.to_path_buf(), Arc::clone(&content));
+            tree.durable.insert(path.to_path_buf(), content);
+            Ok(())
+        };
+        self.shared.change(|part| part.whole(replace))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -198,25 +254,37 @@ impl Disk for MemoryDisk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.check_writable()?;
-        lock(&self.shared.tree).files.remove(path).map(drop).ok_or_else(|| not_found(path))
+        let remove = || lock(&self.shared.tree).files.remove(path).map(drop).ok_or_else(|| not_found(path));
+        self.shared.change(|part| part.whole(remove))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.check_writable()?;
-        let tree = &mut *lock(&self.shared.tree);
-        let content = tree.files.remove(from).ok_or_else(|| not_found(from))?;
-        tree.files.insert(to.to_path_buf(), content);
-        Ok(())
+        let rename = || {
+            let tree = &mut *lock(&self.shared.tree);
+            let content = tree.files.remove(from).ok_or_else(|| not_found(from))?;
+            tree.files.insert(to.to_path_buf(), content);
+            Ok(())
+        };
+        self.shared.change(|part| part.whole(rename))
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.check_writable()?;
-        let tree = &mut *lock(&self.shared.tree);
-        tree.durable.retain(|name, _| name.parent() != Some(path));
-        let here = tree.files.iter().filter(|(name, _)| name.parent() == Some(path));
-        tree.durable.extend(here.map(|(name, content)| (name.clone(), Arc::clone(content))));
-        Ok(())
+        let sync = || {
+            let tree = &mut *lock(&self.shared.tree);
+            tree.durable.retain(|name, _| name.parent() != Some(path));
+            let here = tree.files.iter().filter(|(name, _)| name.parent() == Some(path));
+            tree.durable.extend(here.map(|(name, content)| (name.clone(), Arc::clone(content))));
+            Ok(())
+        };
+        self.shared.change(|part| part.whole(sync))
+    }
+
+    fn room(&self, _path: &Path) -> io::Result<Room> {
+        let total_bytes = match self.shared.capacity.load(Ordering::SeqCst) {
+            0 => u64::MAX,
+            capacity => capacity,
+        };
+        Ok(Room { free_bytes: self.shared.free(), total_bytes })
     }
 
     fn lock(&self, path: &Path) -> io::Result<DiskLock> {
@@ -270,9 +338,12 @@ impl DiskFile for MemoryFile {
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.shared.check_writable()?;
-        self.content()?.bytes.extend_from_slice(bytes);
-        Ok(())
+        let free = usize::try_from(self.shared.free()).unwrap_or(usize::MAX);
+        self.shared.change(|part| {
+            let wanted = if part == Part::Half { bytes.len() / 2 } else { bytes.len() };
+            self.content()?.bytes.extend_from_slice(&bytes[..wanted.min(free)]);
+            if wanted > free { Err(full()) } else { Ok(()) }
+        })
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
@@ -284,79 +355,19 @@ impl DiskFile for MemoryFile {
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
-        self.shared.check_writable()?;
         let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
-        self.content()?.truncate(len);
-        Ok(())
+        let truncate = || {
+            self.content()?.truncate(len);
+            Ok(())
+        };
+        self.shared.change(|part| part.whole(truncate))
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.shared.check_writable()?;
-        self.content()?.sync();
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn disk_with_file() -> (MemoryDisk, PathBuf, Box<dyn DiskFile>) {
-        let (disk, path) = (MemoryDisk::new(), PathBuf::from("/data/log"));
-        disk.create_dir_all(path.parent().unwrap()).unwrap();
-        let mut file = disk.open(&path).unwrap();
-        file.append(b"kept").unwrap();
-        file.sync().unwrap();
-        disk.sync_dir(path.parent().unwrap()).unwrap();
-        (disk, path, file)
-    }
-
-    #[test]
-    fn a_crash_loses_what_was_not_synced() {
-        let (disk, path, mut file) = disk_with_file();
-        file.append(b"lost").unwrap();
-        disk.crash();
-        assert_eq!(disk.read(&path, 100).unwrap(), b"kept");
-        assert!(file.append(b"x").is_err(), "whoever had it open is gone");
-    }
-
-    #[test]
-    fn a_torn_write_keeps_a_part() {
-        let (disk, path, mut file) = disk_with_file();
-        file.append(b"lost").unwrap();
-        disk.crash_keeping(|_, _| 2);
-        assert_eq!(disk.read(&path, 100).unwrap(), b"keptlo");
-    }
-
-    #[test]
-    fn a_truncation_that_was_not_synced_is_undone() {
-        let (disk, path, mut file) = disk_with_file();
-        file.truncate(1).unwrap();
-        file.append(b"new").unwrap();
-        disk.crash();
-        assert_eq!(disk.read(&path, 100).unwrap(), b"kept");
-    }
-
-    #[test]
-    fn locks_end_with_their_holder_or_a_crash() {
-        let (disk, path) = (MemoryDisk::new(), Path::new("/lock"));
-        let held = disk.lock(path).unwrap();
-        assert_eq!(disk.lock(path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        drop(held);
-        let lost = disk.lock(path).unwrap();
-        disk.crash();
-        let _after = disk.lock(path).unwrap();
-        drop(lost);
-        assert!(disk.lock(path).is_err(), "whoever was there before the crash does not unlock it");
-    }
-
-    #[test]
-    fn names_need_their_folder_synced() {
-        let (disk, path, _file) = disk_with_file();
-        let other = path.with_file_name("other");
-        disk.open(&other).unwrap();
-        disk.remove(&path).unwrap();
-        disk.crash();
-        assert_eq!(disk.list(path.parent().unwrap()).unwrap(), [path]);
+        let sync = || {
+            self.content()?.sync();
+            Ok(())
+        };
+        self.shared.change(|part| part.whole(sync))
     }
 }

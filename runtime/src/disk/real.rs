@@ -7,7 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Disk, DiskFile, DiskLock};
+use nix::sys::statvfs::statvfs;
+
+use super::{Disk, DiskFile, DiskLock, Room};
 
 /// What is written here can hold keys and tokens: nobody else may read it.
 const FILE_MODE: u32 = 0o600;
@@ -40,11 +42,12 @@ impl Disk for RealDisk {
         let mut name = path.file_name().unwrap_or_default().to_os_string();
         name.push(".new");
         let new = path.with_file_name(name);
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(&new)?;
-        file.write_all(bytes)?;
-        file.sync_data()?;
-        drop(file);
-        fs::rename(&new, path)?;
+        let written = write_synced(&new, bytes).and_then(|()| fs::rename(&new, path));
+        if let Err(error) = written {
+            // On a full disk, the half of it would take the little room that is left. The error that counts is the first one.
+            let _ = fs::remove_file(&new);
+            return Err(error);
+        }
         self.sync_dir(path.parent().unwrap_or_else(|| Path::new(".")))
     }
 
@@ -65,6 +68,14 @@ impl Disk for RealDisk {
         File::open(if path.as_os_str().is_empty() { Path::new(".") } else { path })?.sync_all()
     }
 
+    fn room(&self, path: &Path) -> io::Result<Room> {
+        let found = statvfs(path)?;
+        // Types of these differ between systems.
+        #[allow(clippy::useless_conversion)]
+        let (block, free, total): (u64, u64, u64) = (found.fragment_size().into(), found.blocks_available().into(), found.blocks().into());
+        Ok(Room { free_bytes: free.saturating_mul(block), total_bytes: total.saturating_mul(block) })
+    }
+
     fn lock(&self, path: &Path) -> io::Result<DiskLock> {
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
         match file.try_lock() {
@@ -73,6 +84,12 @@ impl Disk for RealDisk {
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_data()
 }
 
 #[derive(Debug)]
@@ -131,6 +148,8 @@ mod tests {
         assert_eq!(disk.read(&path, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         disk.write_atomic(&path, b"new").unwrap();
         assert_eq!(disk.read(&path, 10).unwrap(), b"new");
-        assert_eq!(disk.list(path.parent().unwrap()).unwrap(), [path]);
+        assert_eq!(disk.list(path.parent().unwrap()).unwrap(), std::slice::from_ref(&path));
+        let room = disk.room(&path).unwrap();
+        assert!(room.free_bytes <= room.total_bytes && room.total_bytes > 0);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A folder of segments (see `format`). Everything that must survive is a record in them: entries, votes, how far entries are committed, what was cut off
 //! at the end (another leader's entries take their place) and what was purged at the start (a snapshot has it). An append writes one group of records and
-//! syncs once, on a thread of its own. Opening replays all records; `recover` says what is tolerated then.
+//! syncs once, on a thread of its own; where the disk is full, it waits for room. Opening replays all records; `recover` says what is tolerated then.
 
 use std::{
     fmt, io,
@@ -22,8 +22,12 @@ use self::{
     index::{Index, Limits, Slot},
     writer::{Done, Job, Writer},
 };
-use super::types::{Entry, LogId, StorageError, TypeConfig, Vote};
+use super::{
+    headroom::Headroom,
+    types::{Entry, LogId, StorageError, TypeConfig, Vote},
+};
 
+mod files;
 mod format;
 mod index;
 mod recover;
@@ -79,13 +83,26 @@ impl fmt::Debug for LogStore {
 impl LogStore {
     /// Opens the log in `folder`, and makes one when there is none. `expected`: there must be one.
     pub fn open(disk: Arc<dyn Disk>, folder: &Path, expected: bool) -> Result<Self, Error> {
-        Self::open_with(disk, folder, expected, Limits::default())
+        let headroom = Arc::new(Headroom::new(Arc::clone(&disk), folder));
+        Self::open_with(disk, folder, expected, Limits::default(), headroom)
     }
 
-    fn open_with(disk: Arc<dyn Disk>, folder: &Path, expected: bool, limits: Limits) -> Result<Self, Error> {
+    /// The same, where `headroom` is told when the log waits for room.
+    pub(super) fn open_beside(disk: Arc<dyn Disk>, folder: &Path, expected: bool, headroom: Arc<Headroom>) -> Result<Self, Error> {
+        Self::open_with(disk, folder, expected, Limits::default(), headroom)
+    }
+
+    /// The same, where a few entries fill a segment and none are kept in memory.
+    #[cfg(test)]
+    pub(super) fn open_small(disk: Arc<dyn Disk>, folder: &Path) -> Result<Self, Error> {
+        let headroom = Arc::new(Headroom::new(Arc::clone(&disk), folder));
+        Self::open_with(disk, folder, false, Limits { segment_bytes: 600, cache_bytes: 0 }, headroom)
+    }
+
+    fn open_with(disk: Arc<dyn Disk>, folder: &Path, expected: bool, limits: Limits, headroom: Arc<Headroom>) -> Result<Self, Error> {
         let recovered = recover::open(&disk, folder, expected, limits)?;
         let instant = disk.is_instant();
-        let writer = Writer::start(disk, recovered.current)?;
+        let writer = Writer::start(disk, recovered.current, headroom)?;
         Ok(Self { shared: Arc::new(Shared { folder: folder.to_owned(), instant, index: Mutex::new(recovered.index), writer }) })
     }
 

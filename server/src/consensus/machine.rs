@@ -5,12 +5,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use drover_runtime::apart;
+use drover_runtime::{apart, disk::is_full};
 use openraft::{
     AnyError, EntryPayload, ErrorSubject, ErrorVerb, OptionalSend, RaftSnapshotBuilder, Snapshot, StorageIOError, storage::RaftStateMachine,
 };
 
 use super::{
+    headroom::Headroom,
     log::Error,
     snapshot::{SnapshotStore, seal, unseal},
     types::{Batch, BatchApplied, Entry, LogId, SnapshotMeta, StorageError, StoredMembership, TypeConfig},
@@ -47,21 +48,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) struct Adapter {
     machine: Machine,
     snapshots: SnapshotStore,
+    headroom: Arc<Headroom>,
     applied: Option<LogId>,
     membership: StoredMembership,
 }
 
 impl Adapter {
     /// Restores the state from the newest snapshot, when there is one.
-    pub(super) fn open(mut machine: Box<dyn StateMachine>, snapshots: SnapshotStore) -> Result<Self, Error> {
+    pub(super) fn open(mut machine: Box<dyn StateMachine>, snapshots: SnapshotStore, headroom: Arc<Headroom>) -> Result<Self, Error> {
         let (mut applied, mut membership) = (None, StoredMembership::default());
         if let Some((meta, sealed)) = snapshots.read()? {
             let damaged = |what: String| Error::Damaged { path: snapshots.path().to_owned(), offset: 0, what };
             let mut input = unseal(&sealed).map_err(|error| damaged(error.to_string()))?;
             machine.restore(&mut input).map_err(|error| damaged(error.to_string()))?;
             (applied, membership) = (meta.last_log_id, meta.last_membership);
+            headroom.set_snapshot(sealed.len());
         }
-        Ok(Self { machine: Arc::new(Mutex::new(machine)), snapshots, applied, membership })
+        Ok(Self { machine: Arc::new(Mutex::new(machine)), snapshots, headroom, applied, membership })
     }
 
     pub(super) fn applied(&self) -> Option<LogId> {
@@ -123,6 +126,7 @@ impl RaftStateMachine<TypeConfig> for Adapter {
         Builder {
             source: Mutex::new(Some(lock(&self.machine).snapshot())),
             snapshots: self.snapshots.clone(),
+            headroom: Arc::clone(&self.headroom),
             applied: self.applied,
             membership: self.membership.clone(),
         }
@@ -133,14 +137,10 @@ impl RaftStateMachine<TypeConfig> for Adapter {
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Box<Cursor<Vec<u8>>>) -> Result<(), StorageError> {
-        let (machine, snapshots, stored_meta) = (Arc::clone(&self.machine), self.snapshots.clone(), meta.clone());
-        let work = move || {
-            let sealed = snapshot.into_inner();
-            lock(&machine).restore(&mut unseal(&sealed)?)?;
-            snapshots.write(&stored_meta, &sealed)?;
-            Ok::<(), BoxError>(())
-        };
-        run(ErrorVerb::Write, work).await?;
+        let (machine, sealed) = (Arc::clone(&self.machine), Arc::new(snapshot.into_inner()));
+        let restored = Arc::clone(&sealed);
+        run(ErrorVerb::Write, move || lock(&machine).restore(&mut unseal(&restored)?)).await?;
+        write(&self.snapshots, &self.headroom, meta, &sealed).await?;
         (self.applied, self.membership) = (meta.last_log_id, meta.last_membership.clone());
         Ok(())
     }
@@ -157,6 +157,7 @@ pub(super) struct Builder {
     /// None once it has been written.
     source: Mutex<Option<Box<dyn SnapshotSource>>>,
     snapshots: SnapshotStore,
+    headroom: Arc<Headroom>,
     applied: Option<LogId>,
     membership: StoredMembership,
 }
@@ -168,16 +169,39 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
             last_membership: self.membership.clone(),
             snapshot_id: self.applied.map_or_else(String::new, |id| format!("{}-{}-{}", id.leader_id.term, id.leader_id.node_id, id.index)),
         };
-        let (source, snapshots, stored_meta) = (lock(&self.source).take(), self.snapshots.clone(), meta.clone());
-        let work = move || {
+        let source = lock(&self.source).take();
+        let pack = move || {
             let source = source.ok_or("the snapshot has been written already")?;
-            let sealed = seal(|out| source.write(out))?;
-            snapshots.write(&stored_meta, &sealed)?;
-            tracing::info!(index = stored_meta.last_log_id.map(|id| id.index), bytes = sealed.len(), "wrote a snapshot");
-            Ok(sealed)
+            seal(|out| source.write(out))
         };
-        let sealed = run(ErrorVerb::Write, work).await?;
-        Ok(Snapshot { meta, snapshot: Box::new(Cursor::new(sealed)) })
+        let sealed = Arc::new(run(ErrorVerb::Write, pack).await?);
+        write(&self.snapshots, &self.headroom, &meta, &sealed).await?;
+        tracing::info!(index = meta.last_log_id.map(|id| id.index), bytes = sealed.len(), "wrote a snapshot");
+        Ok(Snapshot { meta, snapshot: Box::new(Cursor::new(Arc::unwrap_or_clone(sealed))) })
+    }
+}
+
+/// Puts a snapshot on disk; while that is full, it waits for room.
+async fn write(snapshots: &SnapshotStore, headroom: &Headroom, meta: &SnapshotMeta, sealed: &Arc<Vec<u8>>) -> Result<(), StorageError> {
+    let mut waits = false;
+    loop {
+        let (store, meta, sealed) = (snapshots.clone(), meta.clone(), Arc::clone(sealed));
+        let size = sealed.len();
+        let written = run(ErrorVerb::Write, move || match store.write(&meta, &sealed) {
+            Err(Error::Io { source, .. }) if is_full(&source) => Ok(false),
+            other => Ok(other.map(|()| true)?),
+        });
+        if written.await? {
+            headroom.set_snapshot(size);
+            return Ok(());
+        }
+        if !std::mem::replace(&mut waits, true) {
+            tracing::warn!(path = %snapshots.path().display(), bytes = size, "the disk is full: a snapshot waits for room");
+        }
+        if !headroom.pause().await {
+            let stopped = AnyError::error("this server stops, and there was no room for the snapshot");
+            return Err(StorageIOError::new(ErrorSubject::Snapshot(None), ErrorVerb::Write, stopped).into());
+        }
     }
 }
 

@@ -29,6 +29,7 @@ use tokio::time::Instant;
 
 use super::{
     contact::{Contact, Lease},
+    headroom::Headroom,
     types::{ServerNode, SnapshotMeta, TypeConfig, Vote},
 };
 
@@ -60,14 +61,22 @@ struct SnapshotPiece {
 
 method!(SnapshotPiece, "raft.snapshot", Result<InstallSnapshotResponse<u64>, RaftError<u64, InstallSnapshotError>>);
 
+/// Whether a caller is a server, and this one can take anything up: while its log waits for room, openraft would only heap up what it is asked.
+fn taken(caller: &Caller, headroom: &Headroom) -> Result<(), Error> {
+    server(caller)?;
+    if headroom.log_waits() { Err(Error::unavailable("the disk of this server is full")) } else { Ok(()) }
+}
+
 /// Answers what other servers ask.
-pub(super) fn router(raft: Raft<TypeConfig>, contact: Arc<Contact>) -> Router {
-    let (append, vote, snapshot) = (raft.clone(), raft.clone(), raft);
+pub(super) fn router(raft: &Raft<TypeConfig>, contact: &Arc<Contact>, headroom: &Arc<Headroom>) -> Router {
+    let (append, vote, snapshot) = (raft.clone(), raft.clone(), raft.clone());
+    let (contact, room) = (Arc::clone(contact), [(); 3].map(|()| Arc::clone(headroom)));
+    let [room_to_append, room_to_vote, room_to_install] = room;
     Router::new()
         .method(move |caller, message: Append| {
-            let (raft, contact) = (append.clone(), Arc::clone(&contact));
+            let (raft, contact, taken) = (append.clone(), Arc::clone(&contact), taken(&caller, &room_to_append));
             async move {
-                server(&caller)?;
+                taken?;
                 let leader = message.0.vote.leader_id.node_id;
                 let answer = raft.append_entries(message.0).await;
                 if answer.as_ref().is_ok_and(accepted) {
@@ -77,13 +86,13 @@ pub(super) fn router(raft: Raft<TypeConfig>, contact: Arc<Contact>) -> Router {
             }
         })
         .method(move |caller, message: AskForVote| {
-            let raft = vote.clone();
-            async move { server(&caller).map(|()| raft)?.vote(message.0).await.pipe() }
+            let (raft, taken) = (vote.clone(), taken(&caller, &room_to_vote));
+            async move { taken.map(|()| raft)?.vote(message.0).await.pipe() }
         })
         .method(move |caller, SnapshotPiece { vote, meta, offset, data, done }: SnapshotPiece| {
-            let raft = snapshot.clone();
+            let (raft, taken) = (snapshot.clone(), taken(&caller, &room_to_install));
             let request = InstallSnapshotRequest { vote, meta, offset, data, done };
-            async move { server(&caller).map(|()| raft)?.install_snapshot(request).await.pipe() }
+            async move { taken.map(|()| raft)?.install_snapshot(request).await.pipe() }
         })
 }
 

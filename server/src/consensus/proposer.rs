@@ -14,7 +14,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Error, leadership,
+    Error,
+    headroom::Headroom,
+    leadership,
     types::{Batch, Item, ServerNode, TypeConfig},
 };
 use crate::fsm::command::{Applied, COMMAND_VERSION, Command, Proposed};
@@ -38,20 +40,27 @@ pub(super) struct Proposer {
     held: watch::Sender<bool>,
 }
 
+type Answers = Vec<oneshot::Sender<Result<Applied, Error>>>;
+
 struct Waiting {
     item: Item,
     answer: oneshot::Sender<Result<Applied, Error>>,
 }
 
 impl Proposer {
-    pub(super) fn start(raft: Raft<TypeConfig>, clock: Arc<dyn Clock>, stop: CancellationToken) -> (Self, JoinHandle<()>) {
+    pub(super) fn start(
+        raft: Raft<TypeConfig>,
+        clock: Arc<dyn Clock>,
+        headroom: Arc<Headroom>,
+        stop: CancellationToken,
+    ) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUED_COMMANDS);
         let held = watch::Sender::new(false);
         let hold = held.subscribe();
         let task = tokio::spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = run(raft, waiting, hold) => {}
+                () = run(raft, waiting, hold, headroom) => {}
             }
         });
         (Self { queue, clock, held }, task)
@@ -76,7 +85,7 @@ impl Proposer {
     }
 }
 
-async fn run(raft: Raft<TypeConfig>, mut waiting: mpsc::Receiver<Waiting>, mut held: watch::Receiver<bool>) {
+async fn run(raft: Raft<TypeConfig>, mut waiting: mpsc::Receiver<Waiting>, mut held: watch::Receiver<bool>, headroom: Arc<Headroom>) {
     let mut in_flight = JoinSet::new();
     while let Some(first) = waiting.recv().await {
         while in_flight.len() >= BATCHES_IN_FLIGHT {
@@ -85,15 +94,22 @@ async fn run(raft: Raft<TypeConfig>, mut waiting: mpsc::Receiver<Waiting>, mut h
         if held.wait_for(|held| !held).await.is_err() {
             return;
         }
-        let (batch, answers) = gather(first, &mut waiting);
-        let raft = raft.clone();
-        in_flight.spawn(async move { write(&raft, batch, answers).await });
+        let (batch, answers, bytes) = gather(first, &mut waiting);
+        // Only the leader's disk decides; whoever does not lead says so.
+        let leads = raft.metrics().borrow().current_leader == Some(raft.metrics().borrow().id);
+        match headroom.take(bytes) {
+            Err(error) if leads => refuse(answers, &error),
+            _ => {
+                let (raft, headroom) = (raft.clone(), Arc::clone(&headroom));
+                in_flight.spawn(async move { write(&raft, batch, answers, &headroom).await });
+            }
+        }
         while in_flight.try_join_next().is_some() {}
     }
 }
 
 /// A batch of what waits right now.
-fn gather(first: Waiting, waiting: &mut mpsc::Receiver<Waiting>) -> (Batch, Vec<oneshot::Sender<Result<Applied, Error>>>) {
+fn gather(first: Waiting, waiting: &mut mpsc::Receiver<Waiting>) -> (Batch, Answers, usize) {
     let (mut items, mut answers, mut bytes) = (Vec::new(), Vec::new(), 0);
     let mut next = Some(first);
     while let Some(Waiting { item, answer }) = next {
@@ -102,18 +118,23 @@ fn gather(first: Waiting, waiting: &mut mpsc::Receiver<Waiting>) -> (Batch, Vec<
         answers.push(answer);
         next = if items.len() < BATCH_COMMANDS && bytes < BATCH_BYTES { waiting.try_recv().ok() } else { None };
     }
-    (Batch { items }, answers)
+    (Batch { items }, answers, bytes)
 }
 
-async fn write(raft: &Raft<TypeConfig>, batch: Batch, answers: Vec<oneshot::Sender<Result<Applied, Error>>>) {
-    match raft.client_write(batch).await {
+async fn write(raft: &Raft<TypeConfig>, batch: Batch, answers: Answers, headroom: &Headroom) {
+    let written = tokio::select! {
+        written = raft.client_write(batch) => written,
+        full = headroom.until_log_waits() => return refuse(answers, &full),
+    };
+    match written {
         // An answer that nobody waits for any more is dropped.
         Ok(response) => answers.into_iter().zip(response.data.applied).for_each(|(answer, applied)| drop(answer.send(Ok(applied)))),
-        Err(error) => {
-            let error = why(error);
-            answers.into_iter().for_each(|answer| drop(answer.send(Err(error.clone()))));
-        }
+        Err(error) => refuse(answers, &why(error)),
     }
+}
+
+fn refuse(answers: Answers, error: &Error) {
+    answers.into_iter().for_each(|answer| drop(answer.send(Err(error.clone()))));
 }
 
 fn why(error: RaftError<u64, ClientWriteError<u64, ServerNode>>) -> Error {

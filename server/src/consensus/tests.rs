@@ -21,6 +21,9 @@ use super::{
 };
 use crate::fsm::command::Proposed;
 
+mod full;
+mod halts;
+
 /// The last value of every key, and how many commands were applied.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Pairs {
@@ -102,8 +105,9 @@ impl StoreBuilder<TypeConfig, LogStore, Adapter> for Stores {
             Some(folder) => (Arc::new(drover_runtime::RealDisk), tempfile::tempdir_in(folder).unwrap().keep()),
             None => (Arc::new(MemoryDisk::new()), "/raft".into()),
         };
+        let headroom = Arc::new(Headroom::new(Arc::clone(&disk), &folder));
         let log = LogStore::open(Arc::clone(&disk), &folder.join("log"), false).unwrap();
-        let adapter = Adapter::open(Box::new(Machine(Shared::default())), SnapshotStore::new(disk, &folder)).unwrap();
+        let adapter = Adapter::open(Box::new(Machine(Shared::default())), SnapshotStore::new(disk, &folder), headroom).unwrap();
         Ok(((), log, adapter))
     }
 }

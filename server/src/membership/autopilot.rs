@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use drover_model::rpc::autopilot::{AutopilotConfig, AutopilotHealth, ServerHealth};
 use tracing::{info, warn};
 
-use super::{PAUSE, roster::Standing, show};
+use super::{PAUSE, room::RoomWatch, roster::Standing, show};
 use crate::{Server, consensus::Peer};
 
 /// A server that has not answered for so long has died, and will not come back as it was.
@@ -30,11 +30,13 @@ enum Step {
 
 /// Looks after the servers while this one leads.
 pub(super) async fn run(server: Arc<Server>) {
+    let mut room = RoomWatch::default();
     loop {
         tokio::time::sleep(PAUSE).await;
         if !server.is_leader() {
             continue;
         }
+        room.look(&server).await;
         if let Err(error) = server.consensus().settle().await {
             warn!(%error, "cannot finish an earlier change of who takes part yet");
             continue;
@@ -99,7 +101,7 @@ impl Server {
             if peer.id == own {
                 (shown.last_term, shown.last_index) = (status.last_log_term, status.last_log_index);
                 shown.version = env!("CARGO_PKG_VERSION").to_owned();
-                (shown.leader, shown.healthy) = (self.is_leader(), status.failure.is_none());
+                (shown.leader, shown.healthy) = (self.is_leader(), status.failure.is_none() && !self.consensus().is_short_of_room());
                 shown.serf_status = Standing::Alive.word().to_owned();
                 shown.stable_since = self.started().into();
                 let lasts = self.now().since(self.started());
@@ -117,8 +119,9 @@ impl Server {
             }
             // What was told is up to a round old, as is the index that it is compared with in the next one.
             let trails = status.last_log_index.saturating_sub(shown.last_index);
+            let full = seen.and_then(|seen| seen.introduction).is_some_and(|told| told.full);
             let in_contact = shown.last_contact <= config.last_contact_threshold + self.consensus().lease();
-            shown.healthy = standing == Standing::Alive && in_contact && trails <= config.max_trailing_logs.max(1);
+            shown.healthy = standing == Standing::Alive && !full && in_contact && trails <= config.max_trailing_logs.max(1);
             (Observed { peer, standing, lasts, healthy: shown.healthy }, shown)
         };
         self.consensus().peers().into_iter().map(look).collect()

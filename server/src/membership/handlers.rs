@@ -168,8 +168,12 @@ impl Server {
 
     fn likeliest(&self) -> Option<Peer> {
         let alive = |peer: &Peer| peer.voter && self.roster().standing(peer.id) == Standing::Alive;
-        let progress = |peer: &Peer| self.roster().get(peer.id).and_then(|seen| seen.introduction).map_or(0, |known| known.last_index);
-        self.others().into_iter().filter(alive).max_by_key(progress)
+        self.others().into_iter().filter(alive).max_by_key(|peer| self.progress(peer))
+    }
+
+    /// How much of the log a server said that it has.
+    pub(super) fn progress(&self, peer: &Peer) -> u64 {
+        self.roster().get(peer.id).and_then(|seen| seen.introduction).map_or(0, |known| known.last_index)
     }
 
     /// How a server is called: as the log says, as it says itself, or by its address.

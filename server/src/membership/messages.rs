@@ -28,6 +28,8 @@ pub(crate) struct Introduction {
     pub(crate) members: Vec<u64>,
     pub(crate) last_term: u64,
     pub(crate) last_index: u64,
+    /// Its disk is full, or nearly so.
+    pub(crate) full: bool,
     /// It is shutting down.
     pub(crate) leaving: bool,
 }

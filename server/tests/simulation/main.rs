@@ -5,6 +5,7 @@
 mod backup;
 mod crash;
 mod faults;
+mod full;
 mod linearizable;
 mod membership;
 mod support;

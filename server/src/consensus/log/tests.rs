@@ -1,6 +1,6 @@
 //! The log against crashes, damage, and a model.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use drover_runtime::{MemoryDisk, RealDisk};
 use openraft::{CommittedLeaderId, EntryPayload, storage::RaftLogStorageExt};
@@ -35,7 +35,12 @@ fn entry(index: u64) -> Entry {
 }
 
 fn open(disk: &MemoryDisk, limits: Limits) -> Result<LogStore, Error> {
-    LogStore::open_with(Arc::new(disk.clone()), folder(), false, limits)
+    open_at(Arc::new(disk.clone()), folder(), false, limits)
+}
+
+fn open_at(disk: Arc<dyn Disk>, folder: &Path, expected: bool, limits: Limits) -> Result<LogStore, Error> {
+    let headroom = Arc::new(Headroom::new(Arc::clone(&disk), folder));
+    LogStore::open_with(disk, folder, expected, limits, headroom)
 }
 
 async fn append(log: &mut LogStore, range: Range<u64>) {
@@ -63,7 +68,7 @@ async fn a_reopened_log_is_as_it_was() {
         ("files", Arc::new(RealDisk), &temporary.path().join("a"), Limits::default()),
         ("files, small segments", Arc::new(RealDisk), &temporary.path().join("b"), TINY),
     ] {
-        let mut log = LogStore::open_with(Arc::clone(&disk), path, false, limits).unwrap();
+        let mut log = open_at(Arc::clone(&disk), path, false, limits).unwrap();
         assert!(log.is_pristine(), "{name}");
         let vote = Vote::new_committed(3, 7);
         log.save_vote(&vote).await.unwrap();
@@ -75,7 +80,7 @@ async fn a_reopened_log_is_as_it_was() {
         log.purge(log_id(3)).await.unwrap();
         let before = entries(&mut log).await;
         log.close().await;
-        let mut log = LogStore::open_with(disk, path, true, limits).unwrap();
+        let mut log = open_at(disk, path, true, limits).unwrap();
         assert_eq!(
             entries(&mut log).await.iter().map(|entry| entry.log_id.index).collect::<Vec<_>>(),
             (4..25).collect::<Vec<_>>(),
@@ -240,6 +245,57 @@ async fn a_broken_disk_is_told_and_nothing_more_is_written() {
     assert!(log.blocking_append([entry(2)]).await.is_err());
     disk.set_broken(false);
     assert!(log.save_vote(&Vote::new(1, 1)).await.unwrap_err().to_string().contains("broken"));
+    disk.crash();
+    assert_eq!(indexes(&mut open(&disk, Limits::default()).unwrap()).await, [0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_a_full_disk_the_log_waits_for_room_and_loses_nothing() {
+    let vote = Vote::new(3, 7);
+    // As much room as there is beyond what is there already: from none, over each part of each write, to enough.
+    for more in 0..1200 {
+        let disk = MemoryDisk::new();
+        let mut log = open(&disk, TINY).unwrap();
+        append(&mut log, 0..3).await;
+        commit(&mut log, 1).await;
+        disk.set_capacity(Some(disk.used() + more));
+        let (mut writing, mut reader) = (log.clone(), log.clone());
+        let work = async {
+            for index in 3..8 {
+                append(&mut writing, index..index + 1).await;
+                commit(&mut writing, index - 1).await;
+            }
+            writing.save_vote(&vote).await.unwrap();
+            writing.purge(log_id(1)).await.unwrap();
+        };
+        let room = async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            let waits = reader.shared.writer.headroom.log_waits();
+            let found = indexes(&mut reader).await;
+            assert!(found.starts_with(&[0, 1, 2]) || found.starts_with(&[2, 3, 4]), "{more}: reads go on: {found:?}");
+            disk.set_capacity(None);
+            waits
+        };
+        let ((), waited) = tokio::join!(work, room);
+        assert!(!log.shared.writer.headroom.log_waits(), "{more}");
+        assert!(waited || more > 600, "{more} bytes cannot be enough");
+        disk.crash();
+        let mut log = open(&disk, TINY).unwrap();
+        assert_eq!(indexes(&mut log).await, [2, 3, 4, 5, 6, 7], "{more}");
+        assert_eq!(log.read_vote().await.unwrap(), Some(vote), "{more}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_waits_for_room_can_be_closed() {
+    let disk = MemoryDisk::new();
+    let mut log = open(&disk, Limits::default()).unwrap();
+    append(&mut log, 0..2).await;
+    disk.set_capacity(Some(disk.used()));
+    let (mut writing, vote) = (log.clone(), Vote::new(1, 1));
+    let (written, ()) = tokio::join!(writing.save_vote(&vote), log.close());
+    assert!(written.unwrap_err().to_string().contains("closed"));
+    disk.set_capacity(None);
     disk.crash();
     assert_eq!(indexes(&mut open(&disk, Limits::default()).unwrap()).await, [0, 1]);
 }

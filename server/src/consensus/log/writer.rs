@@ -1,4 +1,4 @@
-//! Writes groups in their order, and syncs once for all that wait.
+//! Writes groups in their order, and syncs once for all that wait. Where the disk is full, they wait for room.
 
 use std::{
     fmt, io,
@@ -6,12 +6,18 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use drover_runtime::{Disk, DiskFile};
+use drover_runtime::Disk;
 use openraft::storage::LogFlushed;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
 
-use super::{Error, format::complete, recover::Current};
-use crate::consensus::types::TypeConfig;
+use super::{Error, files::Files, recover::Current};
+use crate::consensus::{
+    headroom::{Headroom, RETRY},
+    types::TypeConfig,
+};
 
 /// Groups that wait for the thread.
 const QUEUED_JOBS: usize = 256;
@@ -40,7 +46,7 @@ pub(super) enum Done {
 }
 
 impl Done {
-    fn tell(self, result: &io::Result<()>) {
+    pub(super) fn tell(self, result: &io::Result<()>) {
         let result = match result {
             Ok(()) => Ok(()),
             // Each one gets its own: an error of the system cannot be cloned.
@@ -72,11 +78,12 @@ pub(super) fn closed() -> io::Error {
 pub(super) struct Writer {
     mode: Mode,
     written: Arc<Mutex<Position>>,
+    pub(super) headroom: Arc<Headroom>,
 }
 
 enum Mode {
     /// For disks that do not wait: everything happens in the caller's thread.
-    Inline(Mutex<Files>),
+    Inline(Inline),
     Thread {
         queue: Mutex<Option<mpsc::Sender<Job>>>,
         ended: watch::Receiver<bool>,
@@ -91,16 +98,49 @@ impl fmt::Debug for Writer {
 
 /// A place in the queue.
 pub(super) enum Ticket<'a> {
-    Inline(&'a Mutex<Files>),
+    Inline(&'a Inline),
     Thread(mpsc::OwnedPermit<Job>),
 }
 
 impl Ticket<'_> {
     pub(super) fn submit(self, job: Job) {
         match self {
-            Self::Inline(files) => lock(files).run(vec![job]),
+            Self::Inline(inline) => inline.submit(job),
             Self::Thread(permit) => drop(permit.send(job)),
         }
+    }
+}
+
+/// Files that are written in the caller's thread.
+pub(super) struct Inline {
+    files: Arc<Mutex<Files>>,
+    headroom: Arc<Headroom>,
+    /// Tries again while there is no room. It ends with the files' work, or when they are closed.
+    again: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Inline {
+    fn submit(&self, job: Job) {
+        let done = {
+            let mut files = lock(&self.files);
+            files.take(job);
+            files.work()
+        };
+        self.headroom.set_log_waits(!done);
+        let mut again = lock(&self.again);
+        if done || again.as_ref().is_some_and(|task| !task.is_finished()) {
+            return;
+        }
+        let (files, headroom) = (Arc::clone(&self.files), Arc::clone(&self.headroom));
+        *again = Some(tokio::spawn(async move {
+            while headroom.pause().await {
+                if lock(&files).work() {
+                    headroom.set_log_waits(false);
+                    return;
+                }
+            }
+            lock(&files).fail(&closed());
+        }));
     }
 }
 
@@ -109,24 +149,26 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Writer {
-    pub(super) fn start(disk: Arc<dyn Disk>, current: Current) -> Result<Self, Error> {
+    pub(super) fn start(disk: Arc<dyn Disk>, current: Current, headroom: Arc<Headroom>) -> Result<Self, Error> {
         let position = Position { segment: current.number, offset: current.len };
         let written = Arc::new(Mutex::new(position));
-        let Current { folder, path, number, file, len } = current;
-        let files = Files { folder, segment: number, file, len, durable: len, failure: None, written: Arc::clone(&written), disk };
-        if files.disk.is_instant() {
-            return Ok(Self { mode: Mode::Inline(Mutex::new(files)), written });
+        let (instant, path) = (disk.is_instant(), current.path.clone());
+        let files = Files::new(disk, current, Arc::clone(&written));
+        if instant {
+            let inline = Inline { files: Arc::new(Mutex::new(files)), headroom: Arc::clone(&headroom), again: Mutex::default() };
+            return Ok(Self { mode: Mode::Inline(inline), written, headroom });
         }
         let (queue, jobs) = mpsc::channel(QUEUED_JOBS);
         let (ending, ended) = watch::channel(false);
+        let waits = Arc::clone(&headroom);
         let thread = move || {
-            files.serve(jobs);
+            serve(files, jobs, &waits);
             let _ = ending.send(true);
         };
         // Owned by the queue: the thread ends when that is closed, and `close` waits for it.
         let spawned = std::thread::Builder::new().name("raft-log".into()).spawn(thread);
         spawned.map_err(|source| Error::Io { path, action: "start a thread that writes", source: Arc::new(source) })?;
-        Ok(Self { mode: Mode::Thread { queue: Mutex::new(Some(queue)), ended }, written })
+        Ok(Self { mode: Mode::Thread { queue: Mutex::new(Some(queue)), ended }, written, headroom })
     }
 
     /// How far the files have been written.
@@ -137,7 +179,7 @@ impl Writer {
     /// Waits for a place in the queue.
     pub(super) async fn ticket(&self) -> io::Result<Ticket<'_>> {
         match &self.mode {
-            Mode::Inline(files) => Ok(Ticket::Inline(files)),
+            Mode::Inline(inline) => Ok(Ticket::Inline(inline)),
             Mode::Thread { queue, .. } => {
                 let queue = lock(queue).clone().ok_or_else(closed)?;
                 queue.reserve_owned().await.map(Ticket::Thread).map_err(|_| closed())
@@ -145,10 +187,11 @@ impl Writer {
         }
     }
 
-    /// Takes no more; returns once all that was queued is done.
+    /// Takes no more; returns once all that was queued is done. What waits for room is given up.
     pub(super) async fn close(&self) {
+        self.headroom.give_up();
         match &self.mode {
-            Mode::Inline(files) => lock(files).close(),
+            Mode::Inline(inline) => lock(&inline.files).fail(&closed()),
             Mode::Thread { queue, ended } => {
                 drop(lock(queue).take());
                 let _ = ended.clone().wait_for(|ended| *ended).await;
@@ -157,86 +200,19 @@ impl Writer {
     }
 }
 
-/// The files, as the writing thread has them.
-pub(super) struct Files {
-    disk: Arc<dyn Disk>,
-    folder: PathBuf,
-    segment: u64,
-    file: Box<dyn DiskFile>,
-    len: u64,
-    /// So much of the segment is known to be on disk.
-    durable: u64,
-    /// After an error it is not known what is on disk: nothing more is written.
-    failure: Option<(io::ErrorKind, String)>,
-    written: Arc<Mutex<Position>>,
-}
-
-impl Files {
-    fn serve(mut self, mut jobs: mpsc::Receiver<Job>) {
-        let mut batch = Vec::new();
-        while jobs.blocking_recv_many(&mut batch, JOBS_PER_SYNC) > 0 {
-            self.run(std::mem::take(&mut batch));
+/// Writes what comes through the queue, until that is closed.
+fn serve(mut files: Files, mut jobs: mpsc::Receiver<Job>, headroom: &Headroom) {
+    let mut batch = Vec::new();
+    while jobs.blocking_recv_many(&mut batch, JOBS_PER_SYNC) > 0 {
+        batch.drain(..).for_each(|job| files.take(job));
+        while !files.work() {
+            headroom.set_log_waits(true);
+            // Nobody else is held up by this thread.
+            std::thread::sleep(RETRY);
+            if headroom.is_given_up() {
+                files.fail(&closed());
+            }
         }
-    }
-
-    fn close(&mut self) {
-        self.failure.get_or_insert_with(|| (io::ErrorKind::BrokenPipe, closed().to_string()));
-    }
-
-    fn run(&mut self, jobs: Vec<Job>) {
-        let (mut done, mut remove, mut sync) = (Vec::new(), Vec::new(), false);
-        let mut result = match &self.failure {
-            Some((kind, text)) => Err(io::Error::new(*kind, text.clone())),
-            None => Ok(()),
-        };
-        for job in jobs {
-            sync |= job.sync;
-            remove.extend(job.remove);
-            done.push(job.done);
-            result = result.and_then(|()| self.write(job.roll, job.group));
-        }
-        if sync {
-            result = result.and_then(|()| self.sync());
-        }
-        if !remove.is_empty() {
-            result = result.and_then(|()| self.remove(&remove));
-        }
-        if let Err(error) = &result
-            && self.failure.is_none()
-        {
-            tracing::error!(folder = %self.folder.display(), %error, "cannot write the log; this server stops taking part");
-            self.failure = Some((error.kind(), error.to_string()));
-        }
-        done.into_iter().for_each(|done| done.tell(&result));
-    }
-
-    fn write(&mut self, roll: Option<Roll>, mut group: Vec<u8>) -> io::Result<()> {
-        if let Some(roll) = roll {
-            self.sync()?;
-            self.disk.write_atomic(&roll.path, &roll.bytes)?;
-            self.file = self.disk.open(&roll.path)?;
-            self.len = roll.bytes.len() as u64;
-            (self.segment, self.durable) = (roll.segment, self.len);
-        }
-        if !group.is_empty() {
-            complete(&mut group, self.durable);
-            self.file.append(&group)?;
-            self.len += group.len() as u64;
-        }
-        *lock(&self.written) = Position { segment: self.segment, offset: self.len };
-        Ok(())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.file.sync()?;
-        self.durable = self.len;
-        Ok(())
-    }
-
-    fn remove(&self, paths: &[PathBuf]) -> io::Result<()> {
-        for path in paths {
-            self.disk.remove(path)?;
-        }
-        self.disk.sync_dir(&self.folder)
+        headroom.set_log_waits(false);
     }
 }
