@@ -27,5 +27,10 @@ pub mod setup;
 pub mod sim;
 mod wiring;
 
+/// A new key for gossip between servers, as text.
+pub fn new_gossip_key() -> String {
+    drover_server::gossip::GossipKey::generate(&drover_runtime::OsRandom).to_text()
+}
+
 /// The version of the API that is spoken, as nodes tell it: job files ask for it in constraints.
 pub const API_VERSION: &str = "2.0.6";

@@ -24,5 +24,5 @@ mod storage;
 pub use deployments::DeploymentChanged;
 pub use exec::{ExecInput, ExecOutput, ExecReader, ExecRequest, ExecWriter};
 pub use jobs::{PlanAnswer, RegisterRequest, Registered, RevertRequest, Validation, VersionsAnswer};
-pub use operator::{Member, Members};
+pub use operator::{GossipKeys, Member, Members};
 pub use storage::SecretWritten;

@@ -1,14 +1,16 @@
 //! `/v1/agent`, `/v1/status`, `/v1/system`.
 
+use std::collections::BTreeMap;
+
 use drover_model::rpc::{
     autopilot::{AutopilotConfig, AutopilotHealth},
     operator::{LeadershipTransferred, RaftConfiguration},
     status::ServerJoined,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client, Error};
+use crate::client::{Answer, Client, Error, segment};
 
 /// The servers, as the agent that was asked sees them.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -21,6 +23,19 @@ pub struct Members {
     pub members: Vec<Member>,
 }
 
+/// The keys of gossip, with the number of servers that have each.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct GossipKeys {
+    /// Why a server could not do it.
+    pub messages: BTreeMap<String, String>,
+    pub keys: BTreeMap<String, u32>,
+    /// On how many servers each is the key that seals.
+    pub primary_keys: BTreeMap<String, u32>,
+    /// How many servers were asked.
+    pub num_nodes: u32,
+}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Member {
@@ -28,7 +43,7 @@ pub struct Member {
     pub addr: String,
     pub port: u16,
     pub status: String,
-    pub tags: std::collections::BTreeMap<String, String>,
+    pub tags: BTreeMap<String, String>,
 }
 
 impl Client {
@@ -55,6 +70,16 @@ impl Client {
     pub async fn force_leave(&self, node: &str, prune: bool) -> Result<Answer<Value>, Error> {
         let prune = if prune { "1" } else { "0" };
         self.put("/v1/agent/force-leave", &[("node", node), ("prune", prune)], &json!({})).await
+    }
+
+    /// The keys that all servers seal their gossip with.
+    pub async fn gossip_keys(&self) -> Result<Answer<GossipKeys>, Error> {
+        self.get("/v1/agent/keyring/list", &[]).await
+    }
+
+    /// Lets all servers do something with a key: `install`, `use` or `remove` it.
+    pub async fn change_gossip_key(&self, verb: &str, key: &str) -> Result<Answer<GossipKeys>, Error> {
+        self.put(&format!("/v1/agent/keyring/{}", segment(verb)), &[], &json!({ "Key": key })).await
     }
 
     pub async fn raft_configuration(&self, stale: bool) -> Result<Answer<RaftConfiguration>, Error> {

@@ -17,6 +17,7 @@ pub mod deployment;
 pub mod embedded;
 pub mod evaluation;
 pub mod event;
+pub mod gossip;
 pub mod job;
 pub mod namespace;
 pub mod node;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub use apart::apart;
 pub use clock::{Clock, RealClock};
 pub use disk::{Disk, DiskFile, DiskLock, MemoryDisk, RealDisk, Room};
-pub use network::{Listener, Network, Stream, TcpNetwork};
+pub use network::{Datagrams, Listener, Network, Stream, TcpNetwork};
 pub use random::{OsRandom, Random};
 
 mod apart;

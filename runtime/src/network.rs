@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use rustls::pki_types::CertificateDer;
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpStream, UdpSocket},
 };
 
 /// A connection's two directions.
@@ -27,6 +27,18 @@ impl Stream for TcpStream {}
 /// Between two ends in one process.
 impl Stream for DuplexStream {}
 
+/// Sends and takes datagrams: some get lost, some come twice, or in another order.
+pub trait Datagrams: Send + Sync + fmt::Debug {
+    /// Sends to `address` (`HOST:PORT`). That it arrives is nobody's promise.
+    fn send<'a>(&'a self, bytes: &'a [u8], address: &'a str) -> BoxFuture<'a, io::Result<()>>;
+
+    /// The next one's length and sender. What does not fit into `buffer` is cut off. May be dropped while it waits.
+    fn receive<'a>(&'a self, buffer: &'a mut [u8]) -> BoxFuture<'a, io::Result<(usize, SocketAddr)>>;
+
+    /// Where it really listens.
+    fn local_address(&self) -> io::Result<SocketAddr>;
+}
+
 /// Opens and accepts connections.
 pub trait Network: Send + Sync + fmt::Debug {
     /// Listens at `address` (`HOST:PORT`; port 0 lets the system choose).
@@ -34,6 +46,9 @@ pub trait Network: Send + Sync + fmt::Debug {
 
     /// Connects to `address` (`HOST:PORT`). The caller sets the time limit.
     fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Stream>>>;
+
+    /// Takes datagrams at `address` (`HOST:PORT`; port 0 lets the system choose). They are nobody's secret: whoever needs that seals them.
+    fn datagrams<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Datagrams>>>;
 }
 
 /// Accepts connections.
@@ -44,7 +59,7 @@ pub trait Listener: Send + Sync + fmt::Debug {
     fn local_address(&self) -> io::Result<SocketAddr>;
 }
 
-/// The machine's TCP.
+/// The machine's TCP and UDP.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TcpNetwork;
 
@@ -59,6 +74,24 @@ impl Network for TcpNetwork {
             stream.set_nodelay(true)?;
             Ok(Box::new(stream) as Box<dyn Stream>)
         })
+    }
+
+    fn datagrams<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Datagrams>>> {
+        Box::pin(async move { Ok(Box::new(UdpSocket::bind(address).await?) as Box<dyn Datagrams>) })
+    }
+}
+
+impl Datagrams for UdpSocket {
+    fn send<'a>(&'a self, bytes: &'a [u8], address: &'a str) -> BoxFuture<'a, io::Result<()>> {
+        Box::pin(async move { self.send_to(bytes, address).await.map(drop) })
+    }
+
+    fn receive<'a>(&'a self, buffer: &'a mut [u8]) -> BoxFuture<'a, io::Result<(usize, SocketAddr)>> {
+        Box::pin(self.recv_from(buffer))
+    }
+
+    fn local_address(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
     task::{Context, Poll, ready},
 };
 
@@ -24,7 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::{Accept, TlsAcceptor, TlsConnector};
 
 use crate::{
-    network::{Listener, Network, Stream},
+    network::{Datagrams, Listener, Network, Stream},
     rpc::Role,
 };
 
@@ -67,12 +67,26 @@ impl Oldest {
     }
 }
 
-/// How this agent seals connections. Clones share it.
+/// How this agent seals connections. Clones share it, and its certificates when they are renewed.
 #[derive(Clone)]
 pub struct Tls {
+    ends: Arc<RwLock<Ends>>,
+    server_name: ServerName<'static>,
+}
+
+/// How a connection is sealed that begins now.
+#[derive(Clone)]
+struct Ends {
     connector: TlsConnector,
     acceptor: TlsAcceptor,
-    server_name: ServerName<'static>,
+}
+
+impl Ends {
+    fn new(files: &Files, oldest: Oldest) -> Result<Self, Error> {
+        let connector = TlsConnector::from(Arc::new(files.client_config(oldest)?));
+        let acceptor = TlsAcceptor::from(Arc::new(files.server_config(Visitors::Certified, oldest)?));
+        Ok(Self { connector, acceptor })
+    }
 }
 
 impl fmt::Debug for Tls {
@@ -155,9 +169,18 @@ fn name_of(role: &str, region: &str) -> Result<ServerName<'static>, Error> {
 
 impl Tls {
     pub fn new(files: &Files, region: &str, oldest: Oldest) -> Result<Self, Error> {
-        let connector = TlsConnector::from(Arc::new(files.client_config(oldest)?));
-        let acceptor = TlsAcceptor::from(Arc::new(files.server_config(Visitors::Certified, oldest)?));
-        Ok(Self { connector, acceptor, server_name: name_of("server", region)? })
+        Ok(Self { ends: Arc::new(RwLock::new(Ends::new(files, oldest)?)), server_name: name_of("server", region)? })
+    }
+
+    /// Reads the files anew: connections that begin from now on are sealed by what is in them, those that there are stay as they are. On an error nothing is changed.
+    pub fn renew(&self, files: &Files, oldest: Oldest) -> Result<(), Error> {
+        let ends = Ends::new(files, oldest)?;
+        *self.ends.write().unwrap_or_else(PoisonError::into_inner) = ends;
+        Ok(())
+    }
+
+    fn ends(&self) -> Ends {
+        self.ends.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A network whose connections are sealed.
@@ -197,10 +220,15 @@ impl Network for TlsNetwork {
     fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
         async move {
             let stream = self.network.connect(address).await?;
-            let sealed = self.tls.connector.connect(self.tls.server_name.clone(), stream).await?;
+            let sealed = self.tls.ends().connector.connect(self.tls.server_name.clone(), stream).await?;
             Ok(Box::new(Sealed::Ready(Box::new(sealed.into()))) as Box<dyn Stream>)
         }
         .boxed()
+    }
+
+    /// Not sealed: who sends datagrams has keys of its own for them.
+    fn datagrams<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Datagrams>>> {
+        self.network.datagrams(address)
     }
 }
 
@@ -215,7 +243,7 @@ impl Listener for TlsListener {
         async move {
             let (stream, peer) = self.listener.accept().await?;
             // The handshake waits for the other end: it is done by whoever reads, not by the one who accepts for all.
-            Ok((Box::new(Sealed::Accepting(Box::new(self.tls.acceptor.accept(stream)))) as Box<dyn Stream>, peer))
+            Ok((Box::new(Sealed::Accepting(Box::new(self.tls.ends().acceptor.accept(stream)))) as Box<dyn Stream>, peer))
         }
         .boxed()
     }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use drover_model::rpc::autopilot::AutopilotConfig;
 use tokio::sync::watch;
 
-use crate::{embedded::StoresConfig, identity::Algorithm, state::SchedulerConfig};
+use crate::{embedded::StoresConfig, gossip::GossipConfig, identity::Algorithm, state::SchedulerConfig};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -23,6 +23,8 @@ pub struct ServerConfig {
     pub rpc_connections_per_address: usize,
     /// How others reach it; none: the address that it really listens on.
     pub rpc_advertise: Option<String>,
+    /// How it gossips with other servers; none: it does not.
+    pub gossip: Option<GossipConfig>,
     /// How many servers make up the first cluster. 1 begins alone at once; 0 waits to be joined to one.
     pub bootstrap_expect: u32,
     /// RPC addresses of other servers.
@@ -77,6 +79,7 @@ impl Default for ServerConfig {
             rpc_address: "127.0.0.1:4647".to_owned(),
             rpc_connections_per_address: 100,
             rpc_advertise: None,
+            gossip: None,
             bootstrap_expect: 1,
             join: Vec::new(),
             found: None,

@@ -25,6 +25,7 @@ pub mod embedded;
 pub mod evaluations;
 pub mod fsm;
 pub mod gc;
+pub mod gossip;
 pub mod heartbeats;
 pub mod identity;
 pub mod in_flight;

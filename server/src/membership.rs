@@ -1,25 +1,26 @@
 //! Which servers make up the cluster: how they find each other, join, notice that one is gone, and leave.
 //!
 //! Who takes part is decided in the log of consensus, by the leader ([`autopilot`], [`handlers`]). What each server sees of the others for itself is the
-//! [`Roster`]: all ask each other every second who they are. A few servers need no gossip for that; it goes over the same connections, authenticated in the same way.
+//! [`Roster`]: gossip says who is there ([`crate::gossip`]), and all ask each other every second how they are, over the same connections as everything else.
 
 use std::{sync::Arc, time::Duration};
 
 use drover_model::rpc::Error;
-use drover_runtime::rpc::Router;
+use drover_runtime::rpc::{Caller, Router};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::roster::Roster;
 use self::{
-    messages::{Introduce, Introduction, Join, Leave},
+    messages::{Introduce, Introduction, Join, KeyChange, Leave},
     roster::Standing,
 };
-use crate::{Server, consensus::Peer};
+use crate::{Server, consensus::Peer, gossip::Pool};
 
 pub(crate) mod autopilot;
 mod handlers;
 mod joining;
+mod keys;
 mod messages;
 mod room;
 mod roster;
@@ -50,11 +51,11 @@ pub(crate) fn parse(text: &str) -> Option<u64> {
 /// The handlers of this folder.
 pub(crate) fn router(server: &Arc<Server>) -> Router {
     let asked = Arc::clone(server);
-    let router = Router::new().method(move |_, _: Introduce| {
-        let introduction = asked.introduction();
-        async move { Ok(introduction) }
+    let router = Router::new().method(move |caller: Caller, Introduce { proof }: Introduce| {
+        let introduction = asked.check_proof(&caller, &proof).map(|()| asked.introduction());
+        async move { introduction }
     });
-    handlers::add(router, server)
+    keys::add(handlers::add(router, server), server)
 }
 
 /// Starts what runs as long as the server does.
@@ -85,7 +86,8 @@ async fn watch(server: Arc<Server>) {
             let id = peer.id;
             // Another server may be at the address by now: then the one that was there is gone.
             let answer = answer.ok().filter(|introduction| introduction.id == id);
-            server.roster().note(id, answer, server.now());
+            let verdict = server.gossip().and_then(|pool| pool.verdict(id));
+            server.roster().note(id, answer, verdict, server.now());
             if server.roster().standing(id) == Standing::Failed {
                 server.peers().forget(&peer.address);
             }
@@ -121,16 +123,21 @@ impl Server {
             last_index: status.last_log_index,
             full: self.consensus().is_short_of_room(),
             leaving: self.is_stopping(),
+            gossip: self.gossip().map(Pool::own),
         }
     }
 
     async fn ask(&self, address: &str) -> Result<Introduction, Error> {
-        let asking = async { self.peers().connection(address).await?.call(&Self::header(), &Introduce {}, ANSWER_WITHIN).await };
+        let introduce = Introduce { proof: self.proof() };
+        let asking = async { self.peers().connection(address).await?.call(&Self::header(), &introduce, ANSWER_WITHIN).await };
         let late = |_| Error::unavailable(format!("the server at {address} has not answered within {ANSWER_WITHIN:?}"));
         let introduction = tokio::time::timeout(ANSWER_WITHIN, asking).await.map_err(late)??;
         if introduction.region != self.config().region {
             let (theirs, own) = (&introduction.region, &self.config().region);
             return Err(Error::bad_request(format!("the server at {address} is of region {theirs:?}, this one of {own:?}")));
+        }
+        if let (Some(pool), Some(server)) = (self.gossip(), &introduction.gossip) {
+            pool.meet(server.clone());
         }
         Ok(introduction)
     }
@@ -148,7 +155,7 @@ impl Server {
         if self.is_leader() {
             self.hand_over(None).await?;
         }
-        let leader = self.leader_elsewhere(&drover_runtime::rpc::Caller::default()).await?;
+        let leader = self.leader_elsewhere(&Caller::default()).await?;
         match leader {
             Some(leader) => leader.call(&Self::header(), &Leave { id }, CHANGE_WITHIN).await?,
             None => return Err(Error::unavailable("this server was elected again while it wanted to leave")),

@@ -22,6 +22,7 @@ use crate::{
     embedded::Stores,
     fsm::command::{Applied, Command},
     gc,
+    gossip::{self, GossipServer, Pool},
     heartbeats::Heartbeats,
     identity::{Keyring, KeyringConfig},
     leader::Leader,
@@ -52,6 +53,8 @@ pub enum Error {
     Listen { address: String, source: io::Error },
     #[error(transparent)]
     Consensus(#[from] consensus::Error),
+    #[error(transparent)]
+    Gossip(#[from] gossip::Error),
 }
 
 /// One server. What handlers need is behind its methods.
@@ -66,6 +69,7 @@ pub struct Server {
     keyring: Keyring,
     clients: ClientConnections,
     peers: Peers,
+    gossip: Option<Pool>,
     roster: Roster,
     incoming: Incoming,
     started: UnixNanos,
@@ -139,6 +143,7 @@ impl Server {
             ..options
         };
         let consensus = Consensus::start(options, &runtime, machine).await?;
+        let (gossip, gossiping) = join_gossip(&config, &runtime, &consensus).await?.unzip();
         let peers = Peers::new(Arc::clone(&runtime.network), hello.clone());
         let (clients, stop) = (ClientConnections::default(), CancellationToken::new());
         let (stores, keyring) = embedded(&config, &runtime, &store, &consensus);
@@ -154,6 +159,7 @@ impl Server {
             keyring,
             clients,
             peers,
+            gossip,
             roster,
             incoming,
             started,
@@ -165,6 +171,9 @@ impl Server {
         let limits = ServeLimits { connections_per_address: server.config.rpc_connections_per_address, ..ServeLimits::default() };
         tasks.spawn(serve(listener, hello, dispatch, limits, server.stop.clone()));
         tasks.spawn(server.leader_services().run(server.consensus.leader_changes(), server.stop.clone()));
+        if let Some(gossiping) = gossiping {
+            tasks.spawn(gossiping.run(server.stop.clone()));
+        }
         membership::start(&server, &mut tasks, &server.stop);
         tasks.spawn(scheduled::run(Arc::clone(&server), server.stop.clone()));
         Ok(Running { server, router, tasks })
@@ -179,6 +188,30 @@ impl Server {
             config: self.config.clone(),
             keyring: self.keyring.clone(),
         })
+    }
+}
+
+/// Takes part in gossip, where the configuration wants that. A server that cannot stops again.
+async fn join_gossip(config: &ServerConfig, runtime: &Runtime, consensus: &Consensus) -> Result<Option<(Pool, gossip::Driver)>, Error> {
+    let Some(settings) = &config.gossip else { return Ok(None) };
+    let node = consensus.node();
+    let own = GossipServer {
+        id: consensus.id(),
+        name: node.name.clone(),
+        region: config.region.clone(),
+        datacenter: node.datacenter.clone(),
+        rpc: node.addr.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        expect: config.bootstrap_expect,
+        non_voting: node.non_voting,
+        ..GossipServer::default()
+    };
+    match gossip::start(settings, own, &config.data_dir, runtime).await {
+        Ok(started) => Ok(Some(started)),
+        Err(error) => {
+            consensus.shutdown().await;
+            Err(error.into())
+        }
     }
 }
 
@@ -245,6 +278,10 @@ impl Server {
 
     pub fn peers(&self) -> &Peers {
         &self.peers
+    }
+
+    pub(crate) fn gossip(&self) -> Option<&Pool> {
+        self.gossip.as_ref()
     }
 
     pub(crate) fn roster(&self) -> &Roster {

@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use drover_agent::config::AgentFlags;
+use drover_model::secret::SecretText;
 
 use crate::{context::Reach, exit::Exit};
 
@@ -58,6 +59,9 @@ pub(crate) struct Args {
     /// Give up joining after so many tries (0: never)
     #[arg(long, value_name = "N")]
     retry_max: Option<u32>,
+    /// The key that gossip between servers is sealed with, in base64
+    #[arg(long, value_name = "KEY")]
+    encrypt: Option<String>,
     /// A server for the client, as HOST:PORT
     #[arg(long, value_name = "ADDRESS")]
     servers: Vec<String>,
@@ -121,6 +125,7 @@ impl Args {
             retry_join,
             retry_interval: self.retry_interval,
             retry_max: self.retry_max,
+            encrypt: self.encrypt.map(SecretText::new),
             servers: self.servers,
             node_class: self.node_class,
             node_pool: self.node_pool,

@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod autopilot;
+pub(crate) mod gossip;
 pub(crate) mod raft;
 pub(crate) mod snapshot;
 
@@ -12,6 +13,8 @@ verbs! {
     Api(api::Args),
     /// How the servers look after each other
     Autopilot(autopilot::Args),
+    /// The keys that servers seal their gossip with
+    Gossip(gossip::Args),
     /// Who takes part in consensus, and who leads
     Raft(raft::Args),
     /// The servers' whole state as a file

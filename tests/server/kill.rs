@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use crate::support::{Agent, wait};
 
 /// Each kill comes so many milliseconds after the first answered write.
@@ -29,11 +31,9 @@ async fn what_was_answered_survives_a_kill_at_any_moment() {
             }
             own
         };
-        let process = agent.process.id();
         let killed = async {
             tokio::time::sleep(Duration::from_millis(after)).await;
-            let process = nix::unistd::Pid::from_raw(i32::try_from(process).unwrap());
-            nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGKILL).unwrap();
+            agent.signal(Signal::SIGKILL);
         };
         let (written, ()) = tokio::join!(futures::future::join_all((0..WRITERS).map(writer)), killed);
         answered.extend(written.into_iter().flatten());

@@ -3,10 +3,11 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::Duration,
 };
 
+use nix::{sys::signal::Signal, unistd::Pid};
 use tokio::time::{Instant, sleep};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_drover");
@@ -15,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A server, ended with the test.
 pub(crate) struct Agent {
     pub(crate) process: Child,
-    address: String,
+    log: PathBuf,
+    pub(crate) address: String,
 }
 
 impl Drop for Agent {
@@ -36,23 +38,29 @@ pub(crate) async fn wait<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>
 }
 
 impl Agent {
-    /// Starts a server that keeps what it has in `folder`. `wrapped`: the command that starts it, which ends with the agent's own.
-    pub(crate) async fn start(folder: &Path, mut wrapped: Command) -> Self {
+    /// Starts a server alone that keeps what it has in `folder`. `wrapped`: the command that starts it, which ends with the agent's own.
+    pub(crate) async fn start(folder: &Path, wrapped: Command) -> Self {
+        Self::start_with(
+            folder,
+            wrapped,
+            "ports {\n  http = 0\n  rpc = 0\n  serf = 0\n}\nserver {\n  enabled = true\n  bootstrap_expect = 1\n}\n",
+        )
+        .await
+    }
+
+    /// The same, where `settings` say what else is configured.
+    pub(crate) async fn start_with(folder: &Path, mut wrapped: Command, settings: &str) -> Self {
         let (log, config, disk) = (folder.join("agent.log"), folder.join("agent.hcl"), folder.join("disk"));
-        let text = format!(
-            "data_dir = \"{}\"\nbind_addr = \"127.0.0.1\"\nports {{\n  http = 0\n  rpc = 0\n  serf = 0\n}}\nserver {{\n  enabled = true\n  bootstrap_expect = 1\n}}\n",
-            disk.display()
-        );
+        let text = format!("data_dir = \"{}\"\nbind_addr = \"127.0.0.1\"\n{settings}", disk.display());
         std::fs::write(&config, text).unwrap();
         let file = File::create(&log).unwrap();
         wrapped.args(["agent", "-config"]).arg(&config).stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
         for inherited in ["AWS_CA_BUNDLE", "CONSUL_HTTP_ADDR", "VAULT_ADDR", "NOMAD_TOKEN"] {
             wrapped.env_remove(inherited);
         }
-        let mut agent = Self { process: wrapped.spawn().unwrap(), address: String::new() };
-        let read = || std::fs::read_to_string(&log).unwrap_or_default();
-        wait(&format!("the banner in {}", log.display()), async || read().contains("agent started").then_some(())).await;
-        let text = read();
+        let mut agent = Self { process: wrapped.spawn().unwrap(), log, address: String::new() };
+        agent.says("agent started").await;
+        let text = agent.said();
         let (_, rest) = text.split_once("Bind Addrs: HTTP: [").unwrap();
         agent.address = format!("http://{}", rest.split_once(']').unwrap().0);
         agent
@@ -60,6 +68,24 @@ impl Agent {
 
     pub(crate) fn binary() -> Command {
         Command::new(BINARY)
+    }
+
+    fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until its log has this.
+    pub(crate) async fn says(&self, what: &str) {
+        wait(&format!("{what:?} in {}", self.log.display()), async || self.said().contains(what).then_some(())).await;
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        nix::sys::signal::kill(Pid::from_raw(i32::try_from(self.process.id()).unwrap()), signal).unwrap();
+    }
+
+    /// Runs a command that asks this agent.
+    pub(crate) fn ask(&self, words: &[&str]) -> Output {
+        Self::binary().args(words).env("NOMAD_ADDR", &self.address).output().unwrap()
     }
 
     pub(crate) fn kill(&mut self) {

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use drover_model::secret::SecretText;
 
-use super::{Config, ConfigError, set, set_some, top::log_level};
+use super::{Config, ConfigError, server::gossip_key, set, set_some, top::log_level};
 
 /// The flags of `agent`. They win over files.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,8 @@ pub struct AgentFlags {
     pub server: bool,
     pub client: bool,
     pub bootstrap_expect: Option<u32>,
+    /// What gossip is sealed with.
+    pub encrypt: Option<SecretText>,
     /// `-join` and `-retry-join`: both are tried until they succeed.
     pub retry_join: Vec<String>,
     pub retry_interval: Option<Duration>,
@@ -74,6 +76,9 @@ impl AgentFlags {
         set(&mut config.name, self.node.clone());
         config.server.enabled |= self.server;
         set(&mut config.server.bootstrap_expect, self.bootstrap_expect);
+        if let Some(text) = &self.encrypt {
+            config.server.encrypt = Some(gossip_key("-encrypt", text.expose())?);
+        }
         self.apply_client(config)?;
         for join in [&mut config.server.join, &mut config.client.join] {
             join.addresses.extend(self.retry_join.iter().cloned());

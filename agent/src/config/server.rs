@@ -2,9 +2,14 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use drover_server::ScheduledSnapshots;
+use drover_server::{ScheduledSnapshots, gossip::GossipKey};
 
 use super::{ConfigError, JoinSection, SchedulerDefaults, ServerSection, section::Section, set, set_some};
+
+/// A key of gossip; what is wrong with it is said without it.
+pub(super) fn gossip_key(place: &str, text: &str) -> Result<GossipKey, ConfigError> {
+    GossipKey::parse(text).map_err(|error| ConfigError::Conflict(format!("{place}: {error}")))
+}
 
 pub(super) fn apply(section: &mut Section, server: &mut ServerSection) -> Result<(), ConfigError> {
     set(&mut server.enabled, section.flag("enabled")?);
@@ -37,8 +42,8 @@ pub(super) fn apply(section: &mut Section, server: &mut ServerSection) -> Result
         block.accepted(&["backend", "boltdb", "wal", "disable_log_cache", "verification"]);
         Ok(())
     })?;
-    if section.text("encrypt")?.is_some_and(|key| !key.is_empty()) {
-        return Err(ConfigError::Conflict("server.encrypt: there is no gossip between servers to encrypt; remove the key".to_owned()));
+    if let Some(text) = section.text("encrypt")?.filter(|text| !text.is_empty()) {
+        server.encrypt = Some(gossip_key("server.encrypt", &text)?);
     }
     section.accepted(&[
         "authoritative_region",

@@ -27,6 +27,7 @@ limits { http_max_conns_per_client = 0 }
 server {
   enabled = true
   bootstrap_expect = 3
+  encrypt = "AAAAAAAAAAAAAAAAAAAAAA=="
   heartbeat_grace = "3s"
   min_heartbeat_ttl = "1m30s"
   job_max_source_size = "2M"
@@ -71,6 +72,7 @@ telemetry { prometheus_metrics = true }
         (server.join.addresses.as_slice(), server.join.retry_interval.as_secs()),
         (["a:1".to_owned(), "b:2".to_owned()].as_slice(), 1)
     );
+    assert_eq!(format!("{:?}", server.encrypt), "Some(GossipKey(128 bits))", "it is shown to nobody");
     assert!(server.scheduler.given && server.scheduler.spread && server.scheduler.preempt_batch);
     let client = &config.client;
     assert_eq!(client.servers, ["10.0.0.1:4647"]);

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use drover_model::rpc::{
-    Error,
-    operator::ServerInfo,
-    status::{LeaderGet, Member, MemberList, PeersGet, ServerForceLeave, ServerJoin},
+use drover_model::{
+    rpc::{
+        Error,
+        gossip::{GossipKeyring, KeyOperation, KeyringReport},
+        operator::ServerInfo,
+        status::{LeaderGet, Member, MemberList, PeersGet, ServerForceLeave, ServerJoin},
+    },
+    secret::SecretText,
 };
 use http::HeaderValue;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -34,6 +38,11 @@ pub(super) async fn route(call: Call, rest: String) -> Outcome {
         ("join", Verb::Write) => join(call).await,
         ("force-leave", Verb::Write) => force_leave(call).await,
         ("servers", Verb::Write) => set_servers(&call),
+        ("keyring/list", Verb::Get) => keyring(call, KeyOperation::List).await,
+        ("keyring/install", Verb::Write) => keyring(call, KeyOperation::Install).await,
+        ("keyring/use", Verb::Write) => keyring(call, KeyOperation::Use).await,
+        ("keyring/remove", Verb::Write | Verb::Delete) => keyring(call, KeyOperation::Remove).await,
+        ("keyring/list" | "keyring/install" | "keyring/use" | "keyring/remove", _) => Err(invalid_method()),
         ("self" | "members" | "health" | "servers" | "join" | "force-leave", _) => Err(invalid_method()),
         _ => nowhere(),
     }
@@ -90,6 +99,36 @@ async fn force_leave(call: Call) -> Outcome {
     let node = node.ok_or_else(|| Error::bad_request("missing node to force leave"))?;
     call.api.backend().call(ServerForceLeave { node }).await?;
     empty()
+}
+
+#[derive(Deserialize)]
+struct KeyRequest {
+    #[serde(rename = "Key", alias = "key")]
+    key: SecretText,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct KeyringShown {
+    messages: BTreeMap<String, String>,
+    keys: BTreeMap<String, u32>,
+    primary_keys: BTreeMap<String, u32>,
+    num_nodes: u32,
+}
+
+/// What all servers do with a key of gossip.
+async fn keyring(mut call: Call, operation: KeyOperation) -> Outcome {
+    only_server(&call)?;
+    let key = match operation {
+        KeyOperation::List => SecretText::default(),
+        _ => call.json::<KeyRequest>().await?.key,
+    };
+    let report = call.api.backend().call(GossipKeyring { operation, key }).await?;
+    if let Some(failure) = report.failure() {
+        return Err(Error::internal(failure));
+    }
+    let KeyringReport { messages, keys, primary_keys, servers } = report;
+    call.json_reply(&KeyringShown { messages, keys, primary_keys, num_nodes: servers })
 }
 
 #[derive(Serialize)]

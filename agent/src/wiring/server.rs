@@ -4,6 +4,7 @@ use std::path::Path;
 
 use drover_server::{
     GcConfig, HeartbeatConfig, ServerConfig,
+    gossip::GossipConfig,
     state::{PreemptionConfig, SchedulerAlgorithm, SchedulerConfig},
 };
 
@@ -24,6 +25,7 @@ pub(crate) fn config(config: &Config, data_dir: &Path, threads: usize) -> Server
         rpc_connections_per_address: config.limits.rpc_max_conns_per_client,
         // A port that the system chooses is known only later.
         rpc_advertise: config.advertise.rpc.clone().filter(|address| !address.ends_with(":0")),
+        gossip: gossip(config),
         bootstrap_expect: section.bootstrap_expect,
         join: section.join.addresses.iter().map(|address| with_port(address)).collect(),
         retry_interval: section.join.retry_interval,
@@ -53,6 +55,15 @@ pub(crate) fn config(config: &Config, data_dir: &Path, threads: usize) -> Server
         oidc_issuer: section.oidc_issuer.clone(),
         ..ServerConfig::default()
     }
+}
+
+/// A server for trying things out is alone, and gossips with nobody.
+fn gossip(config: &Config) -> Option<GossipConfig> {
+    (!config.dev).then(|| GossipConfig {
+        address: crate::config::join(config.addresses.serf.as_ref().unwrap_or(&config.bind_addr), config.ports.serf),
+        advertise: config.advertise.serf.clone(),
+        key: config.server.encrypt.clone(),
+    })
 }
 
 fn whole(per_second: f64) -> u32 {

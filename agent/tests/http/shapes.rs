@@ -105,3 +105,17 @@ async fn a_job_that_cannot_run_says_why() {
     assert!(sentence.starts_with("1 of 1 could not be placed: fits on 0 of 1 nodes"), "{sentence}");
     agent.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_has_no_gossip_key_says_so_in_the_apis_words() {
+    let agent = TestAgent::start().await;
+    let list = agent.get("/v1/agent/keyring/list").await;
+    assert_eq!((list.status, list.text().as_str()), (500, "1/1 nodes reported failure"));
+    for verb in ["install", "use", "remove"] {
+        let path = format!("/v1/agent/keyring/{verb}");
+        let changed = agent.put(&path, &serde_json::json!({ "Key": "AAAAAAAAAAAAAAAAAAAAAA==" })).await;
+        assert_eq!((changed.status, changed.text().as_str()), (500, "1/1 nodes reported failure"), "{verb}");
+        assert_eq!(agent.get(&path).await.status, 405, "{verb}");
+    }
+    agent.stop().await;
+}

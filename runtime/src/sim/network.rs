@@ -3,11 +3,11 @@
 use std::{fmt, io, net::SocketAddr};
 
 use futures::future::BoxFuture;
-use turmoil::net::{TcpListener, TcpStream};
+use turmoil::net::{TcpListener, TcpStream, UdpSocket};
 
-use crate::network::{Listener, Network, Stream};
+use crate::network::{Datagrams, Listener, Network, Stream};
 
-/// Turmoil's TCP. Works only on a host of a running simulation; addresses are `HOST:PORT` with the simulation's host names.
+/// Turmoil's TCP and UDP. Works only on a host of a running simulation; addresses are `HOST:PORT` with the simulation's host names.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TurmoilNetwork;
 
@@ -18,6 +18,32 @@ impl Network for TurmoilNetwork {
 
     fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
         Box::pin(async move { Ok(Box::new(TcpStream::connect(address).await?) as Box<dyn Stream>) })
+    }
+
+    fn datagrams<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Datagrams>>> {
+        Box::pin(async move { Ok(Box::new(SimDatagrams(UdpSocket::bind(address).await?)) as Box<dyn Datagrams>) })
+    }
+}
+
+struct SimDatagrams(UdpSocket);
+
+impl fmt::Debug for SimDatagrams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SimDatagrams")
+    }
+}
+
+impl Datagrams for SimDatagrams {
+    fn send<'a>(&'a self, bytes: &'a [u8], address: &'a str) -> BoxFuture<'a, io::Result<()>> {
+        Box::pin(async move { self.0.send_to(bytes, address).await.map(drop) })
+    }
+
+    fn receive<'a>(&'a self, buffer: &'a mut [u8]) -> BoxFuture<'a, io::Result<(usize, SocketAddr)>> {
+        Box::pin(self.0.recv_from(buffer))
+    }
+
+    fn local_address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
     }
 }
 

@@ -14,6 +14,7 @@ use super::{Introduction, Join, Leave, parse, roster::Standing, show};
 use crate::{
     Server,
     consensus::{Peer, network::server as only_servers},
+    gossip::Pool,
 };
 
 pub(super) fn add(router: Router, server: &Arc<Server>) -> Router {
@@ -30,6 +31,7 @@ pub(super) fn add(router: Router, server: &Arc<Server>) -> Router {
 impl Handle<Join> for Server {
     async fn handle(&self, caller: Caller, message: Join) -> Result<(), Error> {
         only_servers(&caller)?;
+        self.check_proof(&caller, &message.proof)?;
         // The one who joins has asked whom it found: that one may pass it on to the leader, once.
         if !self.is_leader() {
             let leader = self.consensus().leadership().leader.ok_or_else(Error::no_leader)?;
@@ -193,6 +195,17 @@ impl Handle<MemberList> for Server {
         if peers.iter().all(|peer| peer.id != own) {
             let node = self.consensus().node().clone();
             peers.push(Peer { id: own, address: node.addr, name: node.name, datacenter: node.datacenter, ..Peer::default() });
+            // Before there is a cluster, whom gossip knows may become one.
+            let heard = self.gossip().map(Pool::alive).unwrap_or_default();
+            let region = &self.config().region;
+            peers.extend(heard.into_iter().filter(|server| server.region == *region).map(|server| Peer {
+                id: server.id,
+                address: server.rpc,
+                name: server.name,
+                datacenter: server.datacenter,
+                non_voting: server.non_voting,
+                voter: false,
+            }));
         }
         let here = peers.into_iter().map(|peer| {
             let standing = if peer.id == own { Standing::Alive } else { self.roster().standing(peer.id) };

@@ -8,7 +8,12 @@ use tokio::{sync::watch, time::Instant};
 use tracing::{debug, info, warn};
 
 use super::{CHANGE_WITHIN, Introduction, Join, PAUSE};
-use crate::{Server, config::ServerConfig, consensus::ServerNode};
+use crate::{
+    Server,
+    config::ServerConfig,
+    consensus::ServerNode,
+    gossip::{GossipServer, Pool},
+};
 
 /// A server that has not heard its leader for so long asks the others whether they have one, and whether it still belongs to them.
 const ALONE_AFTER: Duration = Duration::from_secs(3);
@@ -146,6 +151,7 @@ impl Server {
         let mut addresses = self.config().others();
         if !left || self.config().rejoin_after_leave {
             addresses.extend(self.others().into_iter().map(|peer| peer.address));
+            addresses.extend(self.heard_of());
         }
         addresses.sort();
         addresses.dedup();
@@ -154,11 +160,25 @@ impl Server {
         for (address, answer) in futures::future::join_all(asked).await {
             match answer {
                 Ok(introduction) if introduction.id == self.consensus().id() => {}
-                Ok(introduction) => drop(found.insert(introduction.id, introduction)),
+                Ok(introduction) => {
+                    self.roster().forget_refusal(address);
+                    found.insert(introduction.id, introduction);
+                }
+                Err(error) if error.status == 403 && self.roster().is_first_refusal(address) => {
+                    warn!(address, %error, "a server does not speak to this one");
+                }
                 Err(error) => debug!(address, %error, "a server does not answer yet"),
             }
         }
         found.into_values().collect()
+    }
+
+    /// The servers that gossip knows of. One that is in a cluster already looks for those of its own alone: others may share the pool with it, and even the key.
+    fn heard_of(&self) -> Vec<String> {
+        let own = self.consensus().peers();
+        let belongs = |server: &GossipServer| own.is_empty() || own.iter().any(|peer| peer.id == server.id);
+        let heard = self.gossip().map(Pool::alive).unwrap_or_default();
+        heard.into_iter().filter(|server| server.region == self.config().region && belongs(server)).map(|server| server.rpc).collect()
     }
 
     /// A server of a cluster that runs without this one, or that knows it by another address.
@@ -201,7 +221,7 @@ impl Server {
     async fn ask_to_join(&self, address: &str) -> Result<(), Error> {
         let other = self.ask(address).await?;
         self.check_same_cluster(&other)?;
-        let message = Join { introduction: self.introduction() };
+        let message = Join { introduction: self.introduction(), proof: self.proof() };
         self.peers().connection(address).await?.call(&Self::header(), &message, CHANGE_WITHIN).await?;
         let heard = async {
             while self.consensus().last_contact().is_none_or(|last| last > ALONE_AFTER) && !self.is_leader() {

@@ -1,13 +1,18 @@
 //! What servers say to each other about who they are.
 
-use drover_model::method;
+use drover_model::{method, rpc::gossip::KeyOperation};
 use serde::{Deserialize, Serialize};
 
-use crate::consensus::ServerNode;
+use crate::{consensus::ServerNode, gossip::GossipServer};
 
 /// Asks a server who it is.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Introduce {}
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Introduce {
+    /// Something that is sealed with the key of gossip, where there is one.
+    #[serde(with = "drover_model::rpc::as_bytes")]
+    pub(super) proof: Vec<u8>,
+}
 method!(Introduce, "server.introduce", Introduction);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +37,8 @@ pub(crate) struct Introduction {
     pub(crate) full: bool,
     /// It is shutting down.
     pub(crate) leaving: bool,
+    /// Who it is in gossip.
+    pub(crate) gossip: Option<GossipServer>,
 }
 
 impl Introduction {
@@ -44,6 +51,9 @@ impl Introduction {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Join {
     pub(super) introduction: Introduction,
+    /// As in [`Introduce`].
+    #[serde(default, with = "drover_model::rpc::as_bytes")]
+    pub(super) proof: Vec<u8>,
 }
 method!(Join, "server.join", ());
 
@@ -53,3 +63,19 @@ pub(super) struct Leave {
     pub(super) id: u64,
 }
 method!(Leave, "server.leave", ());
+
+/// Does something with a key of gossip on one server. What a key is part of is sealed with another one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct KeyChange {
+    pub(super) operation: KeyOperation,
+    #[serde(with = "drover_model::rpc::as_bytes")]
+    pub(super) key: Vec<u8>,
+}
+method!(KeyChange, "server.gossip_key", KeysHeld);
+
+/// The keys that a server has by now, the one that seals first, as a sealed list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct KeysHeld {
+    #[serde(with = "drover_model::rpc::as_bytes")]
+    pub(super) keys: Vec<u8>,
+}

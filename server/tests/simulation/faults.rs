@@ -10,7 +10,7 @@ use std::{
     panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -239,8 +239,26 @@ fn whatever_breaks_nothing_is_lost_and_all_heals() {
         Some(seed) => seed..=seed,
         None => 1..=given("DROVER_SIM_SEEDS").unwrap_or(SEEDS),
     };
-    for seed in seeds {
-        let played = std::panic::catch_unwind(AssertUnwindSafe(|| play(seed)));
-        assert!(played.is_ok(), "seed {seed} failed; again: DROVER_SIM_SEED={seed} cargo test -p drover-server --test simulation faults");
-    }
+    let (next, failed) = (AtomicU64::new(*seeds.start()), Mutex::new(Vec::new()));
+    // Each simulation is one thread's; several run side by side.
+    let work = || loop {
+        let seed = next.fetch_add(1, Ordering::SeqCst);
+        if !seeds.contains(&seed) || !failed.lock().unwrap().is_empty() {
+            return;
+        }
+        if std::panic::catch_unwind(AssertUnwindSafe(|| play(seed))).is_err() {
+            failed.lock().unwrap().push(seed);
+        }
+    };
+    std::thread::scope(|threads| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            threads.spawn(work);
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    assert!(
+        failed.is_empty(),
+        "seeds {failed:?} failed; again: DROVER_SIM_SEED={} cargo test -p drover-server --test simulation faults",
+        failed.first().unwrap_or(&0)
+    );
 }

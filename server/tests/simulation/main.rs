@@ -6,6 +6,7 @@ mod backup;
 mod crash;
 mod faults;
 mod full;
+mod gossip;
 mod linearizable;
 mod membership;
 mod support;

@@ -13,11 +13,17 @@ use drover_runtime::{
     rpc::{Connection, Header, Hello, Role, Router},
     sim::{self, SeededRandom, SimClock},
 };
-use drover_server::{Server, ServerConfig, identity::Algorithm};
+use drover_server::{
+    Server, ServerConfig,
+    gossip::{GossipConfig, GossipKey},
+    identity::Algorithm,
+};
 
 pub(crate) const SERVERS: [&str; 3] = ["a", "b", "c"];
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const RETRIES: usize = 50;
+/// How finely virtual time goes: the finer, the longer a simulation takes.
+const TICK: Duration = Duration::from_millis(1);
 
 /// What a simulated host leaves for the test to look at.
 #[derive(Clone)]
@@ -49,6 +55,7 @@ impl Cluster {
         let simulation = turmoil::Builder::new()
             .rng_seed(seed)
             .simulation_duration(Duration::from_secs(3600))
+            .tick_duration(TICK)
             .min_message_latency(Duration::from_millis(1))
             .max_message_latency(Duration::from_millis(10))
             .tcp_capacity(1024)
@@ -67,19 +74,7 @@ impl Cluster {
 
     /// A server that knows of others.
     pub(crate) fn add(&mut self, name: &'static str, expect: u32, join: &[&str]) {
-        let config = ServerConfig {
-            node_name: name.to_owned(),
-            rpc_address: "0.0.0.0:4647".to_owned(),
-            rpc_advertise: Some(format!("{name}:4647")),
-            bootstrap_expect: expect,
-            join: join.iter().filter(|other| **other != name).map(|other| format!("{other}:4647")).collect(),
-            retry_interval: Duration::from_secs(2),
-            signing: Algorithm::EdDsa,
-            snapshot_entries: Some(64),
-            trailing_entries: Some(16),
-            ..ServerConfig::default()
-        };
-        self.add_with(name, config);
+        self.add_with(name, config(name, expect, join));
     }
 
     pub(crate) fn add_with(&mut self, name: &'static str, config: ServerConfig) {
@@ -124,7 +119,8 @@ impl Cluster {
 
     /// Drives the simulation until `done`, at most for some virtual minutes.
     pub(crate) fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
-        for _ in 0..240_000 {
+        let end = self.simulation.elapsed() + PATIENCE * 8;
+        while self.simulation.elapsed() < end {
             if done(self) {
                 return;
             }
@@ -139,6 +135,29 @@ impl Cluster {
             self.simulation.step().unwrap();
         }
     }
+}
+
+/// How a server of a simulation is started.
+pub(crate) fn config(name: &'static str, expect: u32, join: &[&str]) -> ServerConfig {
+    ServerConfig {
+        node_name: name.to_owned(),
+        rpc_address: "0.0.0.0:4647".to_owned(),
+        rpc_advertise: Some(format!("{name}:4647")),
+        gossip: Some(gossip(name, None)),
+        bootstrap_expect: expect,
+        join: join.iter().filter(|other| **other != name).map(|other| format!("{other}:4647")).collect(),
+        retry_interval: Duration::from_secs(2),
+        signing: Algorithm::EdDsa,
+        snapshot_entries: Some(64),
+        trailing_entries: Some(16),
+        ..ServerConfig::default()
+    }
+}
+
+/// How it gossips.
+pub(crate) fn gossip(name: &str, key: Option<&str>) -> GossipConfig {
+    let key = key.map(|text| GossipKey::parse(text).unwrap());
+    GossipConfig { address: "0.0.0.0:4648".to_owned(), advertise: Some(format!("{name}:4648")), key }
 }
 
 async fn serve(config: ServerConfig, seed: u64, seat: Seat) -> turmoil::Result {

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use drover_server::ScheduledSnapshots;
+use drover_server::{ScheduledSnapshots, gossip::GossipKey};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerSection {
@@ -28,6 +28,8 @@ pub struct ServerSection {
     pub deployment_gc_threshold: Duration,
     pub root_key_rotation_threshold: Duration,
     pub join: JoinSection,
+    /// What gossip is sealed with; none: it is not.
+    pub encrypt: Option<GossipKey>,
     /// Bytes.
     pub job_max_source_size: u64,
     pub job_tracked_versions: u32,
@@ -65,6 +67,7 @@ impl Default for ServerSection {
             deployment_gc_threshold: HOUR,
             root_key_rotation_threshold: 720 * HOUR,
             join: JoinSection::default(),
+            encrypt: None,
             job_max_source_size: 1 << 20,
             job_tracked_versions: 6,
             job_default_priority: 50,
