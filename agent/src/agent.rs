@@ -14,11 +14,10 @@ use drover_model::{
 use drover_runtime::{
     MemoryDisk, Runtime,
     rpc::{Hello, Role, ServeLimits},
-    tls::{self, Tls, Visitors},
+    tls,
 };
 use drover_server::Server;
 use tokio::{net::TcpListener, sync::watch};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -30,6 +29,7 @@ use crate::{
         server,
         servers::{ClientDispatch, DistantServers, LocalServers},
         sources::{Neighbours, NodeSources},
+        tls::Certificates,
     },
 };
 
@@ -73,6 +73,7 @@ pub struct Agent {
     /// In Consul.
     advertiser: Option<Advertiser>,
     backend: Backend,
+    certificates: Certificates,
     tasks: TaskTracker,
     /// Ends HTTP and whatever else runs beside server and client.
     stop: CancellationToken,
@@ -119,11 +120,11 @@ impl Agent {
         let listener = TcpListener::bind(&address).await.map_err(listen_failed)?;
         let http_address = listener.local_addr().map_err(listen_failed)?;
         settle_http_port(&mut config, http_address);
-        let runtime = sealed(Runtime::real(), &config)?;
-        let https = https(&config)?;
+        let certificates = Certificates::read(&config)?;
+        let runtime = certificates.sealed(Runtime::real());
         let (data_dir, temporary) = data_dir(&config, &runtime)?;
         let base = Base { config: Arc::new(config), runtime, data_dir, temporary, http_address, dispatch: ClientDispatch::default() };
-        match Self::start_parts(&base, listener, https).await {
+        match Self::start_parts(&base, listener, certificates).await {
             Ok(agent) => Ok(agent),
             Err(error) => {
                 if let Some(path) = &base.temporary {
@@ -134,7 +135,12 @@ impl Agent {
         }
     }
 
-    async fn start_parts(base: &Base, listener: TcpListener, https: Option<TlsAcceptor>) -> Result<Self, StartError> {
+    /// Takes up what can change while an agent runs from a configuration that was read anew: its certificates. On an error nothing is changed.
+    pub fn reload(&self, config: &Config) -> Result<(), tls::Error> {
+        self.certificates.renew(config)
+    }
+
+    async fn start_parts(base: &Base, listener: TcpListener, certificates: Certificates) -> Result<Self, StartError> {
         let config = &base.config;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let server = if config.server.enabled { Some(start_server(base, &tasks, &stop).await?) } else { None };
@@ -148,7 +154,7 @@ impl Agent {
             (None, None) => Backend::Remote(remote_servers(base)),
         };
         let api = Arc::new(Api::new(backend.clone(), Arc::clone(config), base.runtime.clone()));
-        let limits = HttpLimits { connections_per_address: config.limits.http_max_conns_per_client, tls: https };
+        let limits = HttpLimits { connections_per_address: config.limits.http_max_conns_per_client, tls: certificates.https() };
         tasks.spawn(crate::http::serve(listener, Arc::clone(&api), limits, stop.child_token()));
         let mut agent = Self {
             config: Arc::clone(config),
@@ -158,6 +164,7 @@ impl Agent {
             sources: None,
             advertiser: None,
             backend,
+            certificates,
             tasks,
             stop,
             temporary: base.temporary.clone(),
@@ -336,25 +343,6 @@ fn settle_http_port(config: &mut Config, address: SocketAddr) {
             config.advertise.http = Some(format!("{host}:{}", address.port()));
         }
     }
-}
-
-/// Where calls between agents are sealed, everything goes over a network that does it.
-fn sealed(runtime: Runtime, config: &Config) -> Result<Runtime, tls::Error> {
-    match config.tls.files().filter(|_| config.tls.rpc) {
-        Some(files) => {
-            let tls = Tls::new(&files, &config.region, config.tls.oldest)?;
-            Ok(Runtime { network: Arc::new(tls.seal(Arc::clone(&runtime.network))), ..runtime })
-        }
-        None => Ok(runtime),
-    }
-}
-
-fn https(config: &Config) -> Result<Option<TlsAcceptor>, tls::Error> {
-    let Some(files) = config.tls.files().filter(|_| config.tls.http) else { return Ok(None) };
-    let visitors = if config.tls.verify_https_client { Visitors::Certified } else { Visitors::Anybody };
-    let mut server = files.server_config(visitors, config.tls.oldest)?;
-    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Some(TlsAcceptor::from(Arc::new(server))))
 }
 
 /// Where the agent keeps what it must not forget; a throw-away one has a folder of its own.

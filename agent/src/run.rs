@@ -73,7 +73,7 @@ async fn live(flags: AgentFlags, config: Config, logging: Logging) -> Result<(),
             }
             _ = interrupt.recv() => break agent.config().leave_on_interrupt,
             _ = terminate.recv() => break agent.config().leave_on_terminate,
-            _ = reload.recv() => reload_log_level(&flags, &logging),
+            _ = reload.recv() => reload_configuration(&flags, &logging, &agent),
         }
     };
     notify("STOPPING=1");
@@ -117,12 +117,15 @@ fn farewell(live: usize) -> String {
     }
 }
 
-/// Reads the configuration anew. The log level is what can change while an agent runs.
-fn reload_log_level(flags: &AgentFlags, logging: &Logging) {
+/// Reads the configuration anew. The log level and the certificates are what can change while an agent runs.
+fn reload_configuration(flags: &AgentFlags, logging: &Logging, agent: &Agent) {
     match Config::load(flags, &|name| std::env::var(name).ok()) {
         Ok(config) => {
             logging.set_level(config.log.level);
-            tracing::info!(level = config.log.level.as_str(), "configuration reloaded");
+            match agent.reload(&config) {
+                Ok(()) => tracing::info!(level = config.log.level.as_str(), "configuration reloaded"),
+                Err(error) => tracing::error!(%error, "the certificates were not renewed; the agent goes on with those it has"),
+            }
         }
         Err(error) => tracing::error!(%error, "the configuration was not reloaded"),
     }

@@ -7,3 +7,4 @@ pub(crate) mod integrations;
 pub(crate) mod server;
 pub(crate) mod servers;
 pub(crate) mod sources;
+pub(crate) mod tls;

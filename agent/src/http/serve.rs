@@ -19,10 +19,10 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
-use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Api, call::Call, route};
+use crate::wiring::tls::Https;
 
 /// The most bytes that a request's line and headers may have together.
 const MAX_HEADER_BYTES: usize = 1 << 20;
@@ -50,7 +50,7 @@ pub struct HttpLimits {
     /// 0: as many as there are in all.
     pub connections_per_address: usize,
     /// Seals connections, where that is wanted.
-    pub tls: Option<TlsAcceptor>,
+    pub(crate) tls: Option<Https>,
 }
 
 impl fmt::Debug for HttpLimits {
@@ -142,7 +142,7 @@ fn accept(
         let _ = stream.set_nodelay(true);
         let ended = match tls {
             None => drive(stream, api, shutdown).await,
-            Some(tls) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+            Some(tls) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.acceptor().accept(stream)).await {
                 Ok(Ok(sealed)) => drive(sealed, api, shutdown).await,
                 Ok(Err(error)) => Err(error.to_string()),
                 Err(_) => Err(format!("no TLS handshake within {HANDSHAKE_TIMEOUT:?}")),

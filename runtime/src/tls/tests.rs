@@ -87,6 +87,43 @@ async fn a_certificate_decides_what_its_owner_may_be() {
     serving.await.unwrap();
 }
 
+#[tokio::test]
+async fn renewed_certificates_count_for_new_connections_and_leave_the_others_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (Authority::new(), Authority::new());
+    let tls = Tls::new(&first.files(folder.path(), "server.global.nomad"), "global", Oldest::Tls12).unwrap();
+    let server = tls.clone().seal(Arc::new(TcpNetwork));
+    let listener = server.listen("127.0.0.1:0").await.unwrap();
+    let address = listener.local_address().unwrap().to_string();
+    let stop = CancellationToken::new();
+    let hello = |role| Hello::new(role, "global", "somebody");
+    let serving = tokio::spawn(serve(listener, hello(Role::Server), Arc::new(Router::new()), ServeLimits::default(), stop.clone()));
+    let of_first = network(&first.files(folder.path(), "client.global.nomad"));
+    let other = tempfile::tempdir().unwrap();
+    let of_second = network(&second.files(other.path(), "client.global.nomad"));
+    let opened =
+        async |network: &Arc<TlsNetwork>| Connection::open(&**network, &address, hello(Role::Client), Arc::new(Router::new())).await.ok();
+    let answers = async |connection: &Connection| {
+        let answered = connection.call_raw("nothing", &Header::default(), Bytes::new(), Duration::from_secs(5)).await;
+        answered.is_err_and(|error| error.status == 404)
+    };
+    let old = opened(&of_first).await.unwrap();
+    assert!(answers(&old).await && opened(&of_second).await.is_none());
+
+    let mut broken = second.files(other.path(), "server.global.nomad");
+    let renewed = broken.clone();
+    broken.key = folder.path().join("none.pem");
+    assert!(tls.renew(&broken, Oldest::Tls12).unwrap_err().to_string().contains("none.pem"));
+    assert!(opened(&of_first).await.is_some(), "nothing has changed");
+
+    tls.renew(&renewed, Oldest::Tls12).unwrap();
+    let new = opened(&of_second).await.unwrap();
+    assert!(answers(&new).await && opened(&of_first).await.is_none());
+    assert!(answers(&old).await, "it was there before");
+    stop.cancel();
+    serving.await.unwrap();
+}
+
 #[test]
 fn what_is_wrong_with_the_files_is_said() {
     let folder = tempfile::tempdir().unwrap();
