@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use drover_model::{
     allocation::{Allocation, TaskPhase, TaskState},
-    job::{HealthCheck, JobType, LifecycleHook, Task, TaskGroup},
+    job::{HealthCheck, JobType, LifecycleHook, Task, TaskGroup, UpdateStrategy},
 };
 use tokio::time::Instant;
 
@@ -22,7 +22,9 @@ impl Rules {
     /// A deployment's rules; else those of a migration, for a service. None: nobody asks.
     pub(crate) fn of(allocation: &Allocation, group: &TaskGroup) -> Option<Self> {
         if allocation.deployment_id.is_some() {
-            let update = group.update.as_ref()?;
+            // Changed templates roll in groups too that say nothing of updates.
+            let fallback = allocation.turn().map(|_| UpdateStrategy::default());
+            let update = group.update.clone().or(fallback)?;
             return Some(Self { mode: update.health_check, min_healthy_time: update.min_healthy_time, deadline: update.healthy_deadline });
         }
         let migrate = group.migrate.as_ref().filter(|_| allocation.job.kind == JobType::Service)?;

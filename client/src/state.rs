@@ -11,7 +11,8 @@ use std::{
 
 use drover_model::{
     allocation::{AllocDeploymentStatus, Allocation, TaskState},
-    ids::AllocId,
+    ids::{AllocId, DeploymentId},
+    secret::SecretText,
 };
 use drover_runtime::Disk;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -30,6 +31,21 @@ pub(crate) struct SavedTask {
     pub(crate) handle: Option<TaskHandle>,
     /// Whether what comes before a first start has been done.
     pub(crate) prepared: bool,
+    pub(crate) roll: SavedRoll,
+}
+
+/// How far a task's changed templates are that wait for their allocation's turn.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct SavedRoll {
+    /// What turns waiting texts into the name that stands for them. Drawn once, and told to nobody.
+    pub(crate) key: SecretText,
+    /// What stands for the texts that wait; empty when none do.
+    pub(crate) waiting: String,
+    /// The turn in which texts were written and the task not restarted yet.
+    pub(crate) begun: Option<DeploymentId>,
+    /// The last turn that was taken.
+    pub(crate) done: Option<DeploymentId>,
 }
 
 /// One allocation as it was left.
@@ -80,6 +96,11 @@ impl State {
 
     pub(crate) fn put_health(&self, alloc: AllocId, status: &AllocDeploymentStatus) {
         self.put(format!("{HEALTH}/{alloc}"), status);
+    }
+
+    /// The allocation is part of another deployment now, which judges it anew.
+    pub(crate) fn forget_health(&self, alloc: AllocId) {
+        self.with(|log| log.append(&format!("{HEALTH}/{alloc}"), None));
     }
 
     pub(crate) fn put_task(&self, alloc: AllocId, task: &str, saved: &SavedTask) {

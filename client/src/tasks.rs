@@ -19,6 +19,7 @@ pub(crate) use scope::Scope;
 pub(crate) mod events;
 mod hooks;
 mod restart;
+mod rolls;
 mod runner;
 mod scope;
 
@@ -64,12 +65,13 @@ pub(crate) struct Kill {
 #[derive(Debug)]
 pub(crate) struct Board {
     states: Mutex<BTreeMap<String, TaskState>>,
+    rolls: Mutex<rolls::Rolls>,
     version: watch::Sender<u64>,
 }
 
 impl Board {
     pub(crate) fn new(states: BTreeMap<String, TaskState>) -> Self {
-        Self { states: Mutex::new(states), version: watch::channel(0).0 }
+        Self { states: Mutex::new(states), rolls: Mutex::default(), version: watch::channel(0).0 }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, TaskState>> {

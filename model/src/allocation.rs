@@ -15,10 +15,12 @@ use crate::{
 
 pub use batch::AllocationBatch;
 pub use metric::{AllocMetric, NodeScore};
+pub use roll::TemplateRoll;
 pub use task::{MAX_TASK_EVENTS, TaskEvent, TaskPhase, TaskState, event};
 
 mod batch;
 mod metric;
+mod roll;
 mod task;
 
 /// What the servers want of an allocation.
@@ -118,6 +120,9 @@ pub struct Allocation {
     pub deployment_id: Option<DeploymentId>,
     #[serde(rename = "DeploymentStatus", skip_serializing_if = "Option::is_none")]
     pub deployment_status: Option<AllocDeploymentStatus>,
+    /// Of a group whose templates roll; none while nothing of it has changed.
+    #[serde(rename = "TemplateRoll", skip_serializing_if = "Option::is_none")]
+    pub template_roll: Option<Arc<TemplateRoll>>,
     #[serde(rename = "RescheduleTracker", skip_serializing_if = "Option::is_none")]
     pub reschedule_tracker: Option<RescheduleTracker>,
     #[serde(rename = "FollowupEvalID", with = "optional", skip_serializing_if = "Option::is_none")]
@@ -180,6 +185,7 @@ impl Default for Allocation {
             alloc_states: List::default(),
             deployment_id: None,
             deployment_status: None,
+            template_roll: None,
             reschedule_tracker: None,
             followup_eval_id: None,
             previous_allocation: None,
@@ -337,7 +343,13 @@ pub struct AllocationReport {
     pub client_description: Name,
     pub task_states: BTreeMap<Name, TaskState>,
     pub deployment_status: Option<AllocDeploymentStatus>,
+    /// The deployment that the health was judged for, as the client knows it. One that was judged for another tells nothing.
+    #[serde(rename = "DeploymentID", with = "optional", skip_serializing_if = "Option::is_none")]
+    pub deployment_id: Option<DeploymentId>,
     pub network_status: Option<NetworkStatus>,
+    /// As in [`TemplateRoll::waiting`].
+    #[serde(rename = "TemplatesWaiting", skip_serializing_if = "str::is_empty")]
+    pub templates_waiting: Name,
 }
 
 /// The words that the API uses to say why the servers changed an allocation.

@@ -47,6 +47,23 @@ impl DeploymentStatus {
     }
 }
 
+/// What a deployment rolls out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeploymentKind {
+    /// A version of a job: allocations are replaced, or updated in place.
+    #[default]
+    Job,
+    /// Changed texts of templates with `change_mode = "rolling"`: allocations stay and take them in one after the other.
+    Templates,
+}
+
+impl DeploymentKind {
+    fn is_job(&self) -> bool {
+        *self == Self::Job
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Deployment {
@@ -66,6 +83,9 @@ pub struct Deployment {
     pub job_create_index: u64,
     #[serde(rename = "IsMultiregion")]
     pub is_multiregion: bool,
+    /// Printed only when it is not the usual one.
+    #[serde(rename = "Kind", skip_serializing_if = "DeploymentKind::is_job")]
+    pub kind: DeploymentKind,
     #[serde(rename = "TaskGroups")]
     pub task_groups: BTreeMap<Name, DeploymentState>,
     #[serde(rename = "Status")]
@@ -95,6 +115,7 @@ impl Default for Deployment {
             job_spec_modify_index: 0,
             job_create_index: 0,
             is_multiregion: false,
+            kind: DeploymentKind::Job,
             task_groups: BTreeMap::new(),
             status: DeploymentStatus::Running,
             status_description: description::RUNNING.to_owned(),
@@ -114,6 +135,11 @@ impl Deployment {
 
     pub fn is_active(&self) -> bool {
         self.status.is_active()
+    }
+
+    /// Whether it rolls out changed texts of templates, not a version of its job.
+    pub fn is_of_templates(&self) -> bool {
+        self.kind == DeploymentKind::Templates
     }
 
     /// Whether some group waits for somebody (or `auto_promote`) to promote its canaries.
@@ -169,6 +195,15 @@ pub mod description {
     pub const FAILED_ALLOCATIONS: &str = "Failed due to unhealthy allocations";
     pub const PROGRESS_DEADLINE: &str = "Failed due to progress deadline";
     pub const FAILED_BY_USER: &str = "Deployment marked as failed";
+
+    pub const TEMPLATES_RUNNING: &str = "Changed templates are let into the allocations in turn";
+
+    /// `short` is the allocation's id as people read it.
+    pub fn unhealthy_templates(short: &str, name: &str) -> String {
+        format!(
+            "Failed because allocation {short} ({name}) is not healthy with its changed templates; those that were not yet their turn keep the old ones"
+        )
+    }
 
     pub fn rolling_back(base: &str, version: u64) -> String {
         format!("{base} - rolling back to job version {version}")

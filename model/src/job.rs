@@ -201,6 +201,11 @@ impl Job {
         !self.is_periodic() && !self.is_parameterized()
     }
 
+    /// Whether changes of some template go through the allocations in turn.
+    pub fn rolls_templates(&self) -> bool {
+        self.task_groups.iter().any(TaskGroup::rolls_templates)
+    }
+
     /// Whether `other` asks for the same, whatever the servers noted beside it (version, status, indexes, submission time).
     pub fn same_specification(&self, other: &Self) -> bool {
         let clear = |job: &Self| Self {
@@ -296,6 +301,11 @@ impl Default for TaskGroup {
 impl TaskGroup {
     pub fn task(&self, name: &str) -> Option<&Task> {
         self.tasks.iter().find(|task| task.name == name)
+    }
+
+    /// Whether changes of some template go through the allocations in turn.
+    pub fn rolls_templates(&self) -> bool {
+        self.tasks.iter().any(Task::rolls_templates)
     }
 
     /// The name of the instance with this index, `JOB.GROUP[INDEX]`.

@@ -29,7 +29,7 @@ pub trait Snapshot {
     /// The allocations that hold resources of a node (see [`Allocation::holds_resources`]).
     fn node_allocations(&self, id: NodeId) -> Vec<Arc<Allocation>>;
 
-    /// The newest deployment of a job, whatever became of it.
+    /// The newest deployment of a version of the job, whatever became of it.
     fn latest_deployment(&self, key: &JobKey) -> Option<Arc<Deployment>>;
 
     /// The operator's settings for jobs of a node pool.

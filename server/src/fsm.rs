@@ -30,6 +30,7 @@ mod namespace;
 mod node;
 mod plan;
 mod restore;
+mod template;
 #[cfg(test)]
 mod tests;
 mod variable;
@@ -118,6 +119,7 @@ impl Change<'_> {
                 self.deployment_alloc_health(id, &healthy, &unhealthy, update, job, evaluation)
             }
             Command::DeploymentsForget { ids } => self.deployments_forget(&ids),
+            Command::TemplateTurns(step) => self.template_turns(*step),
 
             Command::ServicesUpsert { services } => self.services_upsert(services),
             Command::ServicesRemove { ids } => self.services_remove(&ids),

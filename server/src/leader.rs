@@ -24,6 +24,7 @@ use crate::{
     periodic,
     plan_applier::PlanApplier,
     propose::Propose,
+    rolls,
     state::{State, StateStore},
     worker::Workers,
 };
@@ -126,6 +127,8 @@ impl Leader {
         spawn(tasks, "the deployments watcher", watcher.run(term.clone()));
         let launcher = periodic::Launcher::new(Arc::clone(store), Arc::clone(proposer), runtime.clone(), Arc::clone(&services.jobs));
         spawn(tasks, "the launcher of periodic jobs", launcher.run(term.clone()));
+        let rolls = rolls::Watcher::new(Arc::clone(store), Arc::clone(proposer), runtime.clone(), Arc::clone(&services.rolls));
+        spawn(tasks, "the watcher of changed templates", rolls.run(term.clone()));
         spawn(tasks, "heartbeats", heartbeats);
         spawn(tasks, "drains", drains);
         spawn(tasks, "the collector", collector);

@@ -39,6 +39,7 @@ pub mod periodic;
 pub mod plan_applier;
 pub mod propose;
 mod reading;
+pub mod rolls;
 pub mod rpc;
 mod scheduled;
 mod scheduling;

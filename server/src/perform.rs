@@ -12,7 +12,7 @@ use drover_model::ids::{DeploymentId, JobKey, NodeId};
 use drover_runtime::Runtime;
 use tokio::sync::Notify;
 
-use crate::{blocked::Blocked, broker::Broker, dirty::Dirty, fsm::Effect, heartbeats::Heartbeats, state::State};
+use crate::{blocked::Blocked, broker::Broker, dirty::Dirty, fsm::Effect, heartbeats::Heartbeats, rolls, state::State};
 
 /// The in-memory services that effects go to. All of their methods return at once, because the state machine waits for them.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Services {
     pub heartbeats: Arc<Heartbeats>,
     pub deployments: Arc<Dirty<DeploymentId>>,
     pub jobs: Arc<Dirty<JobKey>>,
+    /// Jobs whose changed templates may go on.
+    pub rolls: Arc<Dirty<JobKey>>,
     pub drains: Arc<Notify>,
     /// Another state has taken this one's place: the leader's services begin anew.
     pub restored: Notify,
@@ -38,6 +40,7 @@ impl Services {
             heartbeats: Arc::new(heartbeats),
             deployments: Arc::default(),
             jobs: Arc::default(),
+            rolls: Arc::default(),
             drains: Arc::default(),
             restored: Notify::new(),
             node_watches: NodeWatches::default(),
@@ -59,6 +62,7 @@ impl Services {
         self.blocked.set_enabled(false);
         self.deployments.take();
         self.jobs.take();
+        self.rolls.take();
     }
 
     /// Performs what followed from commands. `state` is published already.
@@ -97,8 +101,18 @@ impl Services {
                 self.blocked.forget(evaluation.id);
             }
             Effect::Unblock { class, index } => self.wake_blocked(&class, index),
-            Effect::DeploymentChanged(id) => self.deployments.add(id),
-            Effect::JobChanged(key) => self.jobs.add(key),
+            Effect::DeploymentChanged(id) => {
+                // What rolls next to it, or has waited for its end.
+                self.rolls.extend(state.deployment(id).map(|deployment| deployment.job_key()).filter(|key| rolls::concerns(state, key)));
+                self.deployments.add(id);
+            }
+            Effect::TemplatesWait(key) => self.rolls.add(key),
+            Effect::JobChanged(key) => {
+                if rolls::concerns(state, &key) {
+                    self.rolls.add(key.clone());
+                }
+                self.jobs.add(key);
+            }
             Effect::NodeChanged(id) => {
                 if state.node(id).is_none() {
                     self.heartbeats.forget(id);

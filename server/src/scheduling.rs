@@ -39,7 +39,7 @@ impl Snapshot for State {
     }
 
     fn latest_deployment(&self, key: &JobKey) -> Option<Arc<Deployment>> {
-        Self::latest_deployment(self, key).cloned()
+        self.latest_rollout(key).cloned()
     }
 
     /// The same for all node pools, as long as pools have no settings of their own.

@@ -324,7 +324,7 @@ fn still_blocked(evaluation: Evaluation, missing: &Evaluation, snapshot_index: u
 fn deployment_of(snapshot: &State, evaluation: &Evaluation, plan: &Plan) -> Option<drover_model::ids::DeploymentId> {
     let made = plan.deployment.as_ref().map(|deployment| deployment.id);
     let active =
-        || snapshot.latest_deployment(&evaluation.job_key()).filter(|deployment| deployment.is_active()).map(|deployment| deployment.id);
+        || snapshot.latest_rollout(&evaluation.job_key()).filter(|deployment| deployment.is_active()).map(|deployment| deployment.id);
     made.or_else(active).or(evaluation.deployment_id)
 }
 

@@ -20,6 +20,7 @@ mod embedded;
 mod exec;
 mod jobs;
 mod malformed;
+mod rolling;
 mod shapes;
 
 /// The longest that anything in these tests may take.

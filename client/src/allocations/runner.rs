@@ -97,6 +97,8 @@ pub(crate) struct Runner {
     health: Option<Tracker>,
     /// The deployment that the health is judged for.
     tracked: Option<DeploymentId>,
+    /// Its tasks still have to take changed templates in.
+    awaits_turn: bool,
     status: Option<AllocDeploymentStatus>,
     placed: Vec<Placed>,
     /// What the catalogues say of the checks, by catalogue.
@@ -131,6 +133,7 @@ impl Runner {
             stopping: Stopping::No,
             health: None,
             tracked: None,
+            awaits_turn: false,
             status: begin.deployment_status,
             placed: Vec::new(),
             checks: BTreeMap::new(),
@@ -233,6 +236,9 @@ impl Runner {
         }
         self.conduct(group, &states);
         self.sync_services(&allocation, group, &states);
+        if self.awaits_turn && allocation.turn().is_none_or(|turn| self.board.has_taken(group, turn)) {
+            self.begin_health(&allocation, group);
+        }
         self.judge(group, &states);
         self.report(&allocation);
     }
@@ -294,7 +300,9 @@ impl Runner {
             client_description: description.into(),
             task_states: states.into_iter().map(|(name, state)| (name.into(), state)).collect(),
             deployment_status,
+            deployment_id: self.tracked,
             network_status: Some(NetworkStatus::default()),
+            templates_waiting: self.board.waiting(),
         };
         if self.last_report.as_ref() != Some(&report) {
             self.shared.reports.push(allocation.id, report.clone());

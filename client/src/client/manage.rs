@@ -39,8 +39,14 @@ impl Handle {
         let allocation = Arc::new(allocation);
         let held = self.inner.lock();
         if let Some(held) = held.get(&allocation.id) {
-            let known = held.allocation.borrow().alloc_modify_index;
+            let (known, deployment) = {
+                let known = held.allocation.borrow();
+                (known.alloc_modify_index, known.deployment_id)
+            };
             if allocation.alloc_modify_index > known && !held.going {
+                if allocation.deployment_id != deployment {
+                    self.inner.shared.state.forget_health(allocation.id);
+                }
                 self.inner.shared.state.put_allocation(&allocation);
                 held.allocation.send_replace(allocation);
             }

@@ -30,6 +30,7 @@ use crate::{
 mod contact;
 mod lifecycle;
 mod restart;
+mod rolling;
 mod support;
 mod templates;
 

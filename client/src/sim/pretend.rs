@@ -214,7 +214,7 @@ impl Run {
             client_description: description.into(),
             task_states: tasks.unwrap_or_default(),
             deployment_status: health,
-            network_status: None,
+            ..AllocationReport::default()
         }
     }
 

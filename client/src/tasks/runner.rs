@@ -217,6 +217,7 @@ impl Runner {
     async fn finish(&mut self, failed: bool) {
         self.scope.stop.cancel();
         hooks::stop(&self.scope).await;
+        self.scope.board.set_waiting(&self.scope.name, "");
         let now = self.scope.now();
         self.scope.board.update(&self.scope.name, |state| {
             state.state = TaskPhase::Dead;

@@ -86,6 +86,10 @@ impl Scope {
         let dirs = TaskDirs::new(&shared.alloc_root(alloc_id), &task.name);
         let token = || watch::channel(SecretText::default()).0;
         let stop = shared.shutdown.child_token();
+        board.set_waiting(&task.name, &saved.roll.waiting);
+        if let Some(turn) = saved.roll.done {
+            board.set_taken(&task.name, turn);
+        }
         Self {
             shared,
             alloc_id,

@@ -137,6 +137,13 @@ pub struct Artifact {
     pub chown: bool,
 }
 
+impl Task {
+    /// Whether changes of some template wait for their allocation's turn.
+    pub fn rolls_templates(&self) -> bool {
+        self.templates.iter().any(|template| template.change_mode == ChangeMode::Rolling)
+    }
+}
+
 /// What happens to a task when something rendered for it changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -146,6 +153,8 @@ pub enum ChangeMode {
     Signal,
     Noop,
     Script,
+    /// The servers let the change into the group's allocations in turn, and each restarts with it (templates only).
+    Rolling,
     /// Not said (identities only): the same as `Noop`.
     #[serde(rename = "")]
     Unset,

@@ -46,3 +46,31 @@ fn canonicalizing_twice_changes_nothing_more() {
     spec.canonicalize();
     assert_eq!(spec, once);
 }
+
+#[test]
+fn changes_roll_only_where_something_keeps_running() {
+    let problems = |kind: &str, lifecycle: Value| {
+        let spec: JobSpec = serde_json::from_value(json!({
+            "ID": "x", "Name": "x", "Type": kind, "Datacenters": ["dc1"],
+            "TaskGroups": [{"Name": "g", "Count": 1, "Tasks": [
+                {"Name": "main", "Driver": "raw_exec"},
+                {"Name": "t", "Driver": "raw_exec", "Lifecycle": lifecycle,
+                 "Templates": [{"EmbeddedTmpl": "x", "DestPath": "local/x", "ChangeMode": "rolling"}]},
+            ]}],
+        }))
+        .unwrap();
+        admit::admit(spec).err().map(|errors| errors.to_string()).unwrap_or_default()
+    };
+    let sidecar = json!({"Hook": "prestart", "Sidecar": true});
+    for (name, kind, lifecycle, want) in [
+        ("a service", "service", Value::Null, ""),
+        ("a system job", "system", Value::Null, ""),
+        ("a sidecar", "service", sidecar, ""),
+        ("a batch job", "batch", Value::Null, "change mode \"rolling\" needs a service or system job, and this is a batch job"),
+        ("a system batch job", "sysbatch", Value::Null, "and this is a sysbatch job"),
+        ("what ends", "service", json!({"Hook": "prestart"}), "needs a task that keeps running, and this one is a prestart task"),
+    ] {
+        let told = problems(kind, lifecycle);
+        assert!(told.contains(want) && told.is_empty() == want.is_empty(), "{name}: {told}");
+    }
+}

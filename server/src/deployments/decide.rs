@@ -32,7 +32,9 @@ pub struct Decision {
 
 /// Decides about one deployment. The first of these that applies: fail, promote, succeed, replace what is unhealthy, go on with the next batch, wait.
 pub fn decide(state: &State, id: DeploymentId, seen: Seen, now: UnixNanos, random: &dyn Random) -> Decision {
-    let Some(deployment) = state.deployment(id).filter(|deployment| deployment.is_active()) else { return Decision::default() };
+    // Those of templates have a watcher of their own.
+    let active = state.deployment(id).filter(|deployment| deployment.is_active() && !deployment.is_of_templates());
+    let Some(deployment) = active else { return Decision::default() };
     let healthy = deployment.task_groups.values().map(|group| group.healthy_allocs).sum();
     let waiting = Decision { active: true, seen: Seen { healthy }, ..Decision::default() };
     let Some(job) = state.job(&deployment.job_key()).filter(|job| job.version == deployment.job_version) else {

@@ -6,6 +6,7 @@ use drover_model::{
     allocation::{AllocDeploymentStatus, AllocState, Allocation, AllocationReport, ClientStatus, DesiredTransition},
     evaluation::Evaluation,
     ids::{AllocId, NodeId},
+    time::Rfc3339,
 };
 
 use super::{Change, Done};
@@ -35,7 +36,9 @@ impl Change<'_> {
     }
 
     fn take_report(&mut self, allocation: &mut Allocation, report: AllocationReport) {
-        let AllocationReport { id: _, client_status, client_description, task_states, deployment_status, network_status } = report;
+        let judged = judged_health(allocation, &report);
+        let AllocationReport { client_status, client_description, task_states, network_status, templates_waiting, .. } = report;
+        self.note_waiting(allocation, templates_waiting);
         if allocation.client_status == ClientStatus::Unknown && client_status != ClientStatus::Unknown {
             self.note_client_status(allocation, client_status);
             // The evaluation that gives it up is no longer about it; one for another reason may follow.
@@ -53,7 +56,7 @@ impl Change<'_> {
         if network_status.is_some() {
             allocation.network_status = network_status;
         }
-        let Some(healthy) = deployment_status.and_then(|status| status.healthy.map(|healthy| (healthy, status.timestamp))) else { return };
+        let Some(healthy) = judged else { return };
         // Its role as a canary is the servers' to say.
         if allocation.is_healthy() != Some(healthy.0) {
             let canary = allocation.is_canary();
@@ -85,12 +88,24 @@ impl Change<'_> {
     }
 }
 
+/// The health that a report tells, with its time. A report that was on its way while the allocation became part of another deployment tells of the one before.
+/// Who takes in changed templates says whose turn it was; other clients may be older than this field.
+fn judged_health(allocation: &Allocation, report: &AllocationReport) -> Option<(bool, Rfc3339)> {
+    let of_another = match report.deployment_id {
+        Some(id) => allocation.deployment_id != Some(id),
+        None => allocation.turn().is_some(),
+    };
+    let status = report.deployment_status.filter(|_| !of_another)?;
+    status.healthy.map(|healthy| (healthy, status.timestamp))
+}
+
 /// Looks only at what a report can change: comparing whole allocations would compare their jobs.
 fn says_nothing_new(before: &Allocation, after: &Allocation) -> bool {
     before.client_status == after.client_status
         && before.client_description == after.client_description
         && before.deployment_status == after.deployment_status
         && before.network_status == after.network_status
+        && before.template_roll == after.template_roll
         && before.alloc_states.len() == after.alloc_states.len()
         && before.task_states == after.task_states
 }

@@ -23,7 +23,7 @@ use drover_model::{
 use serde::{Deserialize, Serialize};
 
 /// The version of commands in the log. A newer one than this binary's is refused when the log is opened.
-pub const COMMAND_VERSION: u16 = 2;
+pub const COMMAND_VERSION: u16 = 3;
 
 /// One command with the moment it was proposed at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -134,6 +134,8 @@ pub enum Command {
     DeploymentsForget {
         ids: Vec<DeploymentId>,
     },
+    /// Lets changed texts of templates into further allocations. Since version 3.
+    TemplateTurns(Box<TemplateTurns>),
 
     ServicesUpsert {
         services: Vec<ServiceRegistration>,
@@ -241,6 +243,17 @@ pub struct PlanApply {
     pub deployment_updates: Vec<DeploymentStatusUpdate>,
     /// For preempted allocations' jobs.
     pub evaluations: Vec<Evaluation>,
+}
+
+/// A step of a deployment of templates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TemplateTurns {
+    /// As it begins with this step, or as it goes on.
+    pub deployment: Deployment,
+    /// Whose turn it is.
+    pub turns: Vec<AllocId>,
+    /// Whose turn is over, because nobody can say how it went.
+    pub revoked: Vec<AllocId>,
 }
 
 /// What applying a command answers. Refusals have changed nothing.

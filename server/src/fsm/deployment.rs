@@ -32,8 +32,12 @@ impl Change<'_> {
         }
         deployment.status = update.status;
         deployment.status_description.clone_from(&update.description);
-        if update.status == DeploymentStatus::Successful {
-            self.set_stability(&deployment.job_key(), deployment.job_version, true);
+        match update.status {
+            DeploymentStatus::Successful if !deployment.is_of_templates() => {
+                self.set_stability(&deployment.job_key(), deployment.job_version, true);
+            }
+            DeploymentStatus::Failed if deployment.is_of_templates() => self.pass_over(&deployment),
+            _ => {}
         }
         self.put_deployment(deployment);
     }
@@ -196,7 +200,7 @@ impl Change<'_> {
     }
 
     /// Changes what a deployment knows of an allocation's group, without copying the rest of it.
-    fn change_group(&mut self, allocation: &Allocation, change: impl FnOnce(&mut DeploymentState)) {
+    pub(super) fn change_group(&mut self, allocation: &Allocation, change: impl FnOnce(&mut DeploymentState)) {
         let (index, at) = (self.index, self.at);
         let Some(id) = allocation.deployment_id else { return };
         self.state.change_deployment(id, |deployment| {

@@ -22,6 +22,8 @@ pub enum Effect {
     AllocationsChanged { nodes: BTreeSet<NodeId> },
     /// A deployment, or the health of one of its allocations, changed.
     DeploymentChanged(DeploymentId),
+    /// Changed texts of templates wait for their turn in this job's allocations.
+    TemplatesWait(JobKey),
     /// A node came, went or changed its status, drain or eligibility.
     NodeChanged(NodeId),
     /// A job came, went, or changed its version or status.

@@ -73,6 +73,7 @@ impl Change<'_> {
         if stop.preempted_by.is_some() {
             allocation.preempted_by_allocation = stop.preempted_by;
         }
+        self.deployments.extend(allocation.turn());
         self.put_server_change(allocation);
     }
 
@@ -102,6 +103,7 @@ impl Change<'_> {
         allocation.create_time = known.create_time;
         allocation.task_states.clone_from(&known.task_states);
         allocation.network_status.clone_from(&known.network_status);
+        allocation.template_roll.clone_from(&known.template_roll);
         allocation.client_description = known.client_description.clone();
         allocation.next_allocation = known.next_allocation;
         allocation.alloc_states = known.alloc_states.clone();

@@ -105,7 +105,7 @@ pub(super) async fn scale(desk: Desk<'_>, message: JobScale) -> Result<JobRegist
             return Err(Error::bad_request(format!("group count was less than scaling policy minimum: {count} < {min}")));
         }
     }
-    if state.latest_deployment(&message.key).is_some_and(|deployment| deployment.is_active()) {
+    if state.latest_rollout(&message.key).is_some_and(|deployment| deployment.is_active()) {
         return Err(Error::bad_request("job scaling blocked due to active deployment"));
     }
     group.count = count;

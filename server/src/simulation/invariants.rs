@@ -128,7 +128,7 @@ fn one_on_each_node(allocations: &[Arc<Allocation>]) {
 /// Canaries, and allocations that an update replaced of which nobody knows yet whether they are healthy.
 fn limits_hold(state: &State, job: &Job, group: &TaskGroup, allocations: &[Arc<Allocation>]) {
     let Some(strategy) = group.update.as_ref().filter(|strategy| strategy.rolls()) else { return };
-    let Some(deployment) = state.latest_deployment(&job.key()).filter(|row| row.is_active() && row.job_version == job.version) else {
+    let Some(deployment) = state.latest_rollout(&job.key()).filter(|row| row.is_active() && row.job_version == job.version) else {
         return;
     };
     let Some(progress) = deployment.task_groups.get(&group.name) else { return };

@@ -205,8 +205,20 @@ impl State {
         self.deployments_by_job.under(key).filter_map(|id| self.deployments.get(id))
     }
 
+    /// Whatever it rolls out.
     pub fn latest_deployment(&self, key: &JobKey) -> Option<&Arc<Deployment>> {
         self.deployments_of_job(key).max_by_key(|deployment| deployment.create_index)
+    }
+
+    /// The newest one of a version of the job: what the scheduler goes by.
+    pub fn latest_rollout(&self, key: &JobKey) -> Option<&Arc<Deployment>> {
+        let of_versions = self.deployments_of_job(key).filter(|deployment| !deployment.is_of_templates());
+        of_versions.max_by_key(|deployment| deployment.create_index)
+    }
+
+    /// The one that lets changed templates in, while there is one.
+    pub fn active_template_roll(&self, key: &JobKey) -> Option<&Arc<Deployment>> {
+        self.deployments_of_job(key).find(|deployment| deployment.is_of_templates() && deployment.is_active())
     }
 }
 

@@ -42,6 +42,9 @@ impl Args {
             let mut pairs = Pairs::default();
             pairs.add("ID", output::id(deployment.id, self.verbose)).add("Job ID", &deployment.job_id);
             pairs.add("Job Version", deployment.job_version).add("Status", output::status(deployment.status.as_str(), colours));
+            if deployment.is_of_templates() {
+                pairs.add("Rolls Out", "changed templates");
+            }
             pairs.add("Description", &deployment.status_description);
             pairs.print();
             print_deployment_groups(&deployment, colours);

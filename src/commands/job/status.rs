@@ -144,6 +144,9 @@ pub(crate) fn print_deployment(deployment: &Deployment, verbose: bool, colours: 
     heading("Latest Deployment", colours);
     let mut pairs = Pairs::default();
     pairs.add("ID", output::id(deployment.id, verbose)).add("Status", output::status(deployment.status.as_str(), colours));
+    if deployment.is_of_templates() {
+        pairs.add("Rolls Out", "changed templates");
+    }
     pairs.add("Description", &deployment.status_description);
     pairs.print();
     print_deployment_groups(deployment, colours);

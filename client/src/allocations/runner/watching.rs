@@ -44,8 +44,10 @@ impl Runner {
     /// Begins to judge the allocation's health, if anybody asks for it and it is not known.
     pub(super) fn begin_health(&mut self, allocation: &Allocation, group: &TaskGroup) {
         self.tracked = allocation.deployment_id;
+        // Before it has taken its changed templates in, its health would be that of the old ones.
+        self.awaits_turn = allocation.turn().is_some_and(|turn| !self.board.has_taken(group, turn));
         let known = self.status.or(allocation.deployment_status).and_then(|status| status.healthy);
-        let rules = Rules::of(allocation, group).filter(|_| known.is_none());
+        let rules = Rules::of(allocation, group).filter(|_| known.is_none() && !self.awaits_turn);
         self.health = rules.map(|rules| Tracker::new(rules, Instant::now()));
         self.subscribe_checks();
     }

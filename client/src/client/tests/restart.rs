@@ -20,7 +20,7 @@ fn script(script: &str) -> Task {
     }
 }
 
-fn raw_exec(folder: &Path) -> Vec<Arc<dyn Driver>> {
+pub(super) fn raw_exec(folder: &Path) -> Vec<Arc<dyn Driver>> {
     vec![Arc::new(RawExec::new(&folder.join("client"), None, true).unwrap())]
 }
 

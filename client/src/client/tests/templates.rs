@@ -7,10 +7,10 @@ use super::*;
 
 /// A key-value store with one value for all keys.
 #[derive(Debug, Clone)]
-struct OneValue(Arc<watch::Sender<Observed>>);
+pub(super) struct OneValue(Arc<watch::Sender<Observed>>);
 
 impl OneValue {
-    fn new(value: &str) -> Self {
+    pub(super) fn new(value: &str) -> Self {
         Self(Arc::new(watch::channel(Self::observed(value)).0))
     }
 
@@ -18,7 +18,7 @@ impl OneValue {
         Observed::data(Data::Key(Some(value.as_bytes().to_vec())))
     }
 
-    fn set(&self, value: &str) {
+    pub(super) fn set(&self, value: &str) {
         self.0.send_replace(Self::observed(value));
     }
 }
@@ -35,7 +35,7 @@ impl Sources for OneValue {
     }
 }
 
-fn template(number: usize, mode: ChangeMode) -> Template {
+pub(super) fn template(number: usize, mode: ChangeMode) -> Template {
     Template {
         embedded_tmpl: format!("{number}: {{{{ key \"k\" }}}}"),
         dest_path: format!("local/{number}.txt"),

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use drover_model::job::{Task, Template};
+use drover_model::job::{ChangeMode, Task, Template};
 use drover_template::{
     Dependency, Environment as TemplateEnvironment, Event, Language, Options, Ownership, Rendered, TemplateConfig, TemplateRunner, Wait,
     Written, env_file,
@@ -24,8 +24,10 @@ use crate::{
     templates::TaskContext,
 };
 use change::Change;
+use rolling::Kept;
 
 mod change;
+mod rolling;
 
 /// Names of missing dependencies that are told; of the others only their number.
 const MISSING_NAMES: usize = 3;
@@ -42,13 +44,14 @@ struct Prepared {
 /// Renders all and returns when every one is complete; then goes on beside the task.
 pub(super) async fn prepare(scope: &Arc<Scope>, task: &Task) -> Result<(), HookError> {
     let Some((templates, mut events)) = begin(scope, task).await? else { return Ok(()) };
-    let first = first(scope, &mut events).await?;
-    let mut changed = Change::default();
-    for rendered in first {
-        apply(scope, &templates, &rendered, &mut changed).await?;
+    // Nothing that comes first is kept back: the task starts with what there is.
+    let turn = scope.allocation().turn();
+    for rendered in first(scope, &mut events).await? {
+        apply(scope, &templates, &rendered).await?;
     }
     change::run_first_scripts(scope, &templates);
-    scope.beside(follow(Arc::clone(scope), templates, events, Change::default()));
+    let kept = Kept::after_first(scope, task, turn);
+    scope.beside(follow(Arc::clone(scope), templates, events, kept));
     Ok(())
 }
 
@@ -63,7 +66,7 @@ pub(super) async fn resume(scope: &Arc<Scope>, task: &Task) -> Result<(), HookEr
             scope.set_template(index, env_file::parse(&bytes).unwrap_or_default());
         }
     }
-    scope.beside(follow(Arc::clone(scope), templates, events, Change::default()));
+    scope.beside(follow(Arc::clone(scope), templates, events, Kept::after_return(task)));
     Ok(())
 }
 
@@ -209,11 +212,15 @@ fn missing_text(missing: &BTreeSet<Dependency>) -> String {
     if more == 0 { text } else { format!("{text}, and {more} more") }
 }
 
-/// Writes one rendered text and notes what its change asks for.
-async fn apply(scope: &Scope, templates: &[Prepared], rendered: &Rendered, change: &mut Change) -> Result<(), HookError> {
-    let Some((index, prepared)) = rendered.id.parse().ok().and_then(|index: usize| Some((index, templates.get(index)?))) else {
-        return Ok(());
-    };
+/// The template that a text was rendered from, with its place in the job.
+fn origin<'a>(templates: &'a [Prepared], rendered: &Rendered) -> Option<(usize, &'a Prepared)> {
+    let index: usize = rendered.id.parse().ok()?;
+    Some((index, templates.get(index)?))
+}
+
+/// Writes one rendered text; the template, if its file says something else now.
+async fn apply<'a>(scope: &Scope, templates: &'a [Prepared], rendered: &Rendered) -> Result<Option<&'a Template>, HookError> {
+    let Some((index, prepared)) = origin(templates, rendered) else { return Ok(None) };
     let template = &prepared.template;
     if template.envvars {
         let parsed = env_file::parse(&rendered.text);
@@ -228,49 +235,68 @@ async fn apply(scope: &Scope, templates: &[Prepared], rendered: &Rendered, chang
     let perms = u32::from_str_radix(&template.perms, 8).unwrap_or(DEFAULT_PERMS);
     let (folder, text) = (scope.folder(&scope.dirs.alloc_root), Arc::clone(&rendered.text));
     let written = folder.write(&prepared.destination, text, perms, owner).await;
-    if written.map_err(|error| failed(scope, &error.to_string()))? == Written::Changed {
-        change.add(template);
-    }
-    Ok(())
+    let written = written.map_err(|error| failed(scope, &error.to_string()))?;
+    Ok((written == Written::Changed).then_some(template))
 }
 
 /// Follows changes for as long as the task lives. Nothing here ends a running task but the job's own `change_mode`.
-async fn follow(scope: Arc<Scope>, templates: Vec<Prepared>, mut events: mpsc::Receiver<Event>, mut change: Change) {
+async fn follow(scope: Arc<Scope>, templates: Vec<Prepared>, mut events: mpsc::Receiver<Event>, mut kept: Kept) {
+    let (mut change, mut allocation) = (Change::default(), scope.allocation.clone());
+    let mut goes_on = true;
     loop {
+        let turn = allocation.borrow_and_update().turn();
+        kept.take_turn(&scope, &templates, turn).await;
         let event = tokio::select! {
-            event = events.recv() => event,
+            event = events.recv(), if goes_on => event,
             () = change.due() => {
                 std::mem::take(&mut change).act(&scope).await;
                 continue;
             }
+            Ok(()) = allocation.changed(), if kept.rolls() => continue,
         };
         match event {
             Some(Event::Changed(all) | Event::First(all)) => {
-                for rendered in all {
-                    if let Err(error) = apply(&scope, &templates, &rendered, &mut change).await {
-                        scope.event(events::hook_failed(scope.now(), &error.event.display_message));
-                    }
-                }
+                take_in(&scope, &templates, all, &mut kept, &mut change).await;
                 change.schedule(&*scope.shared.runtime.random);
             }
-            Some(Event::Failed { error, .. }) => {
-                scope.event(events::hook_failed(scope.now(), &format!("Template failed: {error}; its last text stays")))
-            }
-            Some(Event::Warning(warning)) => {
-                let text = format!("Template: {} cannot be read: {}; the last value stays", warning.dependency, warning.text);
-                scope.event(events::hook_message(scope.now(), &text));
-            }
-            Some(Event::Recovered(dependency)) => {
-                scope.event(events::hook_message(scope.now(), &format!("Template: {dependency} can be read again")));
-            }
-            Some(Event::Missing { missing, .. }) => {
-                tracing::debug!(task = ?scope, missing = missing.len(), "a template of a running task waits for data")
-            }
-            // Nothing can change any more; what is due is still done.
-            None => {
-                change.due().await;
-                std::mem::take(&mut change).act(&scope).await;
-            }
+            Some(other) => tell(&scope, other),
+            // Nothing can change any more; what is due, or waits for its turn, is still done.
+            None => goes_on = false,
+        }
+    }
+}
+
+/// Writes what is new, but for what has to wait for its turn.
+async fn take_in(scope: &Arc<Scope>, templates: &[Prepared], all: Vec<Rendered>, kept: &mut Kept, change: &mut Change) {
+    for rendered in all {
+        if origin(templates, &rendered).is_some_and(|(_, prepared)| prepared.template.change_mode == ChangeMode::Rolling) {
+            kept.keep(scope, templates, rendered).await;
+            continue;
+        }
+        match apply(scope, templates, &rendered).await {
+            Ok(changed) => changed.into_iter().for_each(|template| change.add(template)),
+            Err(error) => scope.event(events::hook_failed(scope.now(), &error.event.display_message)),
+        }
+    }
+    kept.tell(scope);
+}
+
+/// Says what goes on with the sources of a running task's templates.
+fn tell(scope: &Scope, event: Event) {
+    match event {
+        Event::Changed(_) | Event::First(_) => {}
+        Event::Failed { error, .. } => {
+            scope.event(events::hook_failed(scope.now(), &format!("Template failed: {error}; its last text stays")));
+        }
+        Event::Warning(warning) => {
+            let text = format!("Template: {} cannot be read: {}; the last value stays", warning.dependency, warning.text);
+            scope.event(events::hook_message(scope.now(), &text));
+        }
+        Event::Recovered(dependency) => {
+            scope.event(events::hook_message(scope.now(), &format!("Template: {dependency} can be read again")));
+        }
+        Event::Missing { missing, .. } => {
+            tracing::debug!(task = ?scope, missing = missing.len(), "a template of a running task waits for data");
         }
     }
 }

@@ -276,7 +276,7 @@ impl Keeper {
                 let event = events::signaling(now, &signal, &reason);
                 Control::Signal { signal, event, reply: None }
             }
-            ChangeMode::Noop | ChangeMode::Script | ChangeMode::Unset => return,
+            ChangeMode::Noop | ChangeMode::Script | ChangeMode::Rolling | ChangeMode::Unset => return,
         };
         let _ = scope.control.send(control).await;
     }

@@ -35,7 +35,7 @@ pub(super) fn validate(task: &Task, group: &TaskGroup, kind: &str) -> Validation
     if let Some(vault) = &task.vault {
         errors.nest_as("Vault", change(vault.change_mode.as_deref(), vault.change_signal.as_deref(), &["noop", "restart", "signal"]));
     }
-    templates(task, &mut errors);
+    templates(task, kind, &mut errors);
     identities(task, &mut errors);
     if let Some(payload) = &task.dispatch_payload {
         if payload.file.is_empty() {
@@ -154,15 +154,35 @@ fn artifact_problems(artifact: &Artifact) -> ValidationErrors {
     errors
 }
 
-fn templates(task: &Task, errors: &mut ValidationErrors) {
+fn templates(task: &Task, kind: &str, errors: &mut ValidationErrors) {
     let mut destinations = BTreeSet::new();
     for (at, template) in task.templates.iter().enumerate() {
-        errors.nest_as(format_args!("Template {}", at + 1), template_problems(template));
+        let mut problems = template_problems(template);
+        problems.append(rolling_problems(template, task, kind));
+        errors.nest_as(format_args!("Template {}", at + 1), problems);
         let destination = template.destination.as_deref().unwrap_or_default();
         if !destinations.insert(destination) {
             errors.push(format!("Template {} has the same destination as another: {destination:?}", at + 1));
         }
     }
+}
+
+/// A change can only go through instances that keep running, and of which somebody can say whether they are well.
+fn rolling_problems(template: &Template, task: &Task, kind: &str) -> ValidationErrors {
+    let mut errors = ValidationErrors::default();
+    if template.change_mode.as_deref() != Some("rolling") {
+        return errors;
+    }
+    if !["service", "system"].contains(&kind) {
+        errors.push(format!(
+            "change mode \"rolling\" needs a service or system job, and this is a {kind} job; use restart, signal, script or noop"
+        ));
+    }
+    if let Some(lifecycle) = task.lifecycle.as_ref().filter(|lifecycle| !lifecycle.sidecar) {
+        errors
+            .push(format!("change mode \"rolling\" needs a task that keeps running, and this one is a {} task; use noop", lifecycle.hook));
+    }
+    errors
 }
 
 fn template_problems(template: &Template) -> ValidationErrors {
@@ -180,7 +200,7 @@ fn template_problems(template: &Template) -> ValidationErrors {
         errors.push("destination escapes allocation directory");
     }
     let mode = template.change_mode.as_deref();
-    errors.append(change(mode, template.change_signal.as_deref(), &["noop", "restart", "signal", "script"]));
+    errors.append(change(mode, template.change_signal.as_deref(), &["noop", "restart", "signal", "script", "rolling"]));
     if mode == Some("signal") && template.env == Some(true) {
         errors.push("cannot use signals with env var templates");
     }

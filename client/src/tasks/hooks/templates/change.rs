@@ -38,7 +38,8 @@ impl Change {
                 self.signals.insert(signal.to_ascii_uppercase());
             }
             ChangeMode::Script => self.scripts.extend(template.change_script.clone().filter(|script| !self.scripts.contains(script))),
-            ChangeMode::Noop | ChangeMode::Unset => return,
+            // A change that rolls is acted on in its turn.
+            ChangeMode::Noop | ChangeMode::Rolling | ChangeMode::Unset => return,
         }
         if !quick {
             self.splay = self.splay.max(template.splay);
