@@ -199,12 +199,13 @@ impl Agent {
         let node = Client::identify(&client_config, &base.runtime)?;
         let parts = NodeParts { auth: &node, servers: Some(&servers), calls: &calls };
         let integrations = Integrations::new(config, &base.runtime, &parts)?;
-        client_config.identity = Some(node);
+        client_config.identity = Some(node.clone());
         client_config.extra_attributes = integrations.attributes().await;
         let neighbours = Neighbours {
             consul: integrations.clusters(),
             vault: integrations.vault.clone(),
             calls,
+            node,
             runtime: base.runtime.clone(),
             default_lease: config.client.template.vault_default_lease_duration,
             max_stale: config.client.template.max_stale,

@@ -121,6 +121,7 @@ impl Neighbourhood {
             consul: integrations.clusters(),
             vault: integrations.vault.clone(),
             calls,
+            node: nobody,
             runtime: runtime.clone(),
             default_lease: config.client.template.vault_default_lease_duration,
             max_stale: config.client.template.max_stale,
@@ -214,6 +215,8 @@ fn context(neighbourhood: &Neighbourhood, template: &Template) -> TaskContext {
         consul_token: consul.subscribe(),
         vault_doubt: Arc::default(),
         consul_doubt: Arc::default(),
+        // A person sees what the servers show to people.
+        variables: None,
         identity: identity.subscribe(),
     }
 }

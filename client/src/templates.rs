@@ -6,6 +6,7 @@ use drover_model::{
     ids::{AllocId, Name},
     job::{ConsulUse, VaultUse},
     secret::SecretText,
+    variable::VariableReach,
 };
 use drover_template::Source;
 use tokio::sync::{Notify, watch};
@@ -46,6 +47,8 @@ pub struct TaskContext {
     /// To tell when either token was refused: whoever keeps it looks whether it is still good.
     pub vault_doubt: Arc<Notify>,
     pub consul_doubt: Arc<Notify>,
+    /// Which variables it may read; none: whatever the servers show to whoever asks.
+    pub variables: Option<VariableReach>,
     /// The task's own identity to the servers.
     pub identity: watch::Receiver<SecretText>,
 }

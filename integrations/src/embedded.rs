@@ -11,7 +11,7 @@ use drover_model::{
             CertificateIssue, IssuedCertificate, KvGet, KvList, NodeAuth, ServiceInstances, ServiceName, ServiceNames, WorkloadAuth,
             WorkloadSecretGet, WorkloadSecretList,
         },
-        variable::{VariableGet, VariableList},
+        variable::{WorkloadVariableGet, WorkloadVariableList},
     },
     service::ServiceRegistration,
     variable::{Variable, VariableMetadata},
@@ -35,8 +35,8 @@ pub trait ServerCalls: Send + Sync + fmt::Debug {
     fn service_names(&self, request: ServiceNames) -> Reply<'_, Read<Vec<ServiceName>>>;
     fn secret_get(&self, request: WorkloadSecretGet) -> Reply<'_, Read<Option<SecretVersion>>>;
     fn secret_list(&self, request: WorkloadSecretList) -> Reply<'_, Read<Vec<String>>>;
-    fn variable_get(&self, request: VariableGet) -> Reply<'_, Read<Option<Variable>>>;
-    fn variable_list(&self, request: VariableList) -> Reply<'_, Read<Vec<VariableMetadata>>>;
+    fn variable_get(&self, request: WorkloadVariableGet) -> Reply<'_, Read<Option<Variable>>>;
+    fn variable_list(&self, request: WorkloadVariableList) -> Reply<'_, Read<Vec<VariableMetadata>>>;
     fn certificate_issue(&self, request: CertificateIssue) -> Reply<'_, IssuedCertificate>;
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{KeyId, Name},
+    job::Job,
     secret::SecretText,
     spec::format_duration,
     time::{UnixNanos, nanos, nanos_of},
@@ -38,6 +39,44 @@ pub struct Variable {
     #[serde(flatten)]
     pub metadata: VariableMetadata,
     pub items: BTreeMap<String, SecretText>,
+}
+
+/// Which variables a task may read because it is that task, without anybody's permission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariableReach {
+    namespace: Name,
+    task: String,
+    paths: Vec<String>,
+}
+
+impl VariableReach {
+    /// That of a task of `job`. An instance of a periodic or parameterized job reads what that one reads, too.
+    pub fn of(job: &Job, group: &str, task: &str) -> Self {
+        let root = "nomad/jobs";
+        let mut paths = vec![root.to_owned()];
+        for job in [&*job.id, job.parent_id.as_str()].into_iter().filter(|id| !id.is_empty()) {
+            paths.extend([format!("{root}/{job}"), format!("{root}/{job}/{group}"), format!("{root}/{job}/{group}/{task}")]);
+        }
+        Self { namespace: job.namespace.clone(), task: task.to_owned(), paths }
+    }
+
+    pub fn namespace(&self) -> &Name {
+        &self.namespace
+    }
+
+    pub fn includes(&self, namespace: &str, path: &str) -> bool {
+        *self.namespace == *namespace && self.paths.iter().any(|own| own == path)
+    }
+
+    /// Why it may not read another one, and what it may.
+    pub fn refusal(&self, namespace: &str, path: &str) -> String {
+        let elsewhere = if *self.namespace == *namespace { String::new() } else { format!(" of namespace {namespace:?}") };
+        let own = self.paths.join(", ");
+        format!(
+            "task {:?} may not read variable {path:?}{elsewhere}: tasks read {own} in their own namespace ({:?})",
+            self.task, &*self.namespace
+        )
+    }
 }
 
 /// A lock as the API writes it. Durations are texts like `15s`.

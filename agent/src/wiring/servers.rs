@@ -17,7 +17,7 @@ use drover_model::{
             NodeReport, NodeReportReply, NodeWelcome, ServiceInstances, ServiceName, ServiceNames, ServicesRemove, ServicesUpsert,
             SignIdentities, SignedIdentities, WorkloadSecretGet, WorkloadSecretList,
         },
-        variable::{VariableGet, VariableList},
+        variable::{WorkloadVariableGet, WorkloadVariableList},
     },
     service::ServiceRegistration,
     variable::{Variable, VariableMetadata},
@@ -126,11 +126,11 @@ impl ServerCalls for LocalServers {
         self.call(request)
     }
 
-    fn variable_get(&self, request: VariableGet) -> Reply<'_, Read<Option<Variable>>> {
+    fn variable_get(&self, request: WorkloadVariableGet) -> Reply<'_, Read<Option<Variable>>> {
         self.call(request)
     }
 
-    fn variable_list(&self, request: VariableList) -> Reply<'_, Read<Vec<VariableMetadata>>> {
+    fn variable_list(&self, request: WorkloadVariableList) -> Reply<'_, Read<Vec<VariableMetadata>>> {
         self.call(request)
     }
 
@@ -225,11 +225,11 @@ impl ServerCalls for DistantServers {
         self.call(request)
     }
 
-    fn variable_get(&self, request: VariableGet) -> Reply<'_, Read<Option<Variable>>> {
+    fn variable_get(&self, request: WorkloadVariableGet) -> Reply<'_, Read<Option<Variable>>> {
         self.call(request)
     }
 
-    fn variable_list(&self, request: VariableList) -> Reply<'_, Read<Vec<VariableMetadata>>> {
+    fn variable_list(&self, request: WorkloadVariableList) -> Reply<'_, Read<Vec<VariableMetadata>>> {
         self.call(request)
     }
 

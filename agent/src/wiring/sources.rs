@@ -15,7 +15,7 @@ use drover_client::{
     templates::{Sources, TaskContext},
 };
 use drover_integrations::{ConsulCluster, embedded::ServerCalls};
-use drover_model::ids::AllocId;
+use drover_model::{ids::AllocId, rpc::node::NodeAuth};
 use drover_runtime::Runtime;
 use drover_template::{Dependency, Observed, Source, SourceError, Subscription};
 use tokio::sync::watch;
@@ -58,6 +58,8 @@ pub(crate) struct Neighbours {
     pub(crate) consul: BTreeMap<String, Arc<dyn ConsulCluster>>,
     pub(crate) vault: BTreeMap<String, VaultPart>,
     pub(crate) calls: Arc<dyn ServerCalls>,
+    /// Who the node is that asks for its tasks.
+    pub(crate) node: NodeAuth,
     pub(crate) runtime: Runtime,
     /// How long a secret without a lease is taken for fresh.
     pub(crate) default_lease: Duration,

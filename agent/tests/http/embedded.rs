@@ -46,3 +46,35 @@ async fn secrets_and_the_authority_are_kept() {
     assert!(keys["keys"][0]["kid"].is_string() && keys["keys"][0]["use"] == "sig", "{keys}");
     agent.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_read_the_variables_of_their_job_and_are_told_of_others() {
+    let agent = TestAgent::start().await;
+    for path in ["nomad/jobs/shop/g", "nomad/jobs/other", "shop"] {
+        let written = agent.put(&format!("/v1/var/{path}"), &json!({ "Items": { "password": "hush" } })).await;
+        assert_eq!(written.status, 200, "{}", written.text());
+    }
+    let job = |id: &str, path: &str| {
+        let mut job = sleeper(id, 1);
+        let text = format!("{{{{ with nomadVar \"{path}\" }}}}{{{{ .password }}}}{{{{ end }}}} {{{{ len (nomadVarList \"\") }}}}");
+        job["TaskGroups"][0]["Tasks"][0]["Templates"] = json!([{ "EmbeddedTmpl": text, "DestPath": "local/out" }]);
+        job
+    };
+    agent.register(&job("shop", "nomad/jobs/shop/g")).await;
+    let running = |all: &Value| all.as_array().is_some_and(|all| all.iter().any(|row| row["ClientStatus"] == "running"));
+    let all = agent.wait("/v1/job/shop/allocations", running).await;
+    let path = format!("/v1/client/fs/cat/{}?path=t/local/out", all[0]["ID"].as_str().unwrap());
+    assert_eq!(agent.get(&path).await.text(), "hush 1", "a list shows what the task may read");
+
+    for (id, path) in [("thief", "nomad/jobs/shop/g"), ("guest", "shop")] {
+        agent.register(&job(id, path)).await;
+        let all = agent
+            .wait(&format!("/v1/job/{id}/allocations"), |all| {
+                all.as_array().is_some_and(|all| all.iter().any(|row| row["ClientStatus"] == "failed"))
+            })
+            .await;
+        let events = all[0]["TaskStates"]["t"]["Events"].to_string();
+        assert!(events.contains("task \\\"t\\\" may not read variable") && !events.contains("hush"), "{events}");
+    }
+    agent.stop().await;
+}

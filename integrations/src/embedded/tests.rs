@@ -86,11 +86,11 @@ impl ServerCalls for Servers {
         self.reply(format!("{} by {}", request.path, request.auth.task), read(vec!["config".to_owned(), "keys/".to_owned()]))
     }
 
-    fn variable_get(&self, request: VariableGet) -> Reply<'_, Read<Option<Variable>>> {
+    fn variable_get(&self, request: WorkloadVariableGet) -> Reply<'_, Read<Option<Variable>>> {
         self.reply(request.path, read(None))
     }
 
-    fn variable_list(&self, request: VariableList) -> Reply<'_, Read<Vec<VariableMetadata>>> {
+    fn variable_list(&self, request: WorkloadVariableList) -> Reply<'_, Read<Vec<VariableMetadata>>> {
         self.reply(request.options.prefix, read(Vec::new()))
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Read, ReadOptions};
+use super::{Read, ReadOptions, node::WorkloadAuth};
 use crate::{
     ids::Name,
     method,
@@ -26,6 +26,23 @@ pub struct VariableList {
     pub options: ReadOptions,
 }
 method!(VariableList, "variable.list", Read<Vec<VariableMetadata>>);
+
+/// Reads one variable of `options.namespace` for a task, if it is within the task's [reach](crate::variable::VariableReach).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WorkloadVariableGet {
+    pub auth: WorkloadAuth,
+    pub options: ReadOptions,
+    pub path: String,
+}
+method!(WorkloadVariableGet, "variable.workload", Read<Option<Variable>>);
+
+/// Lists the variables below `options.prefix` that are within a task's reach, in order of their paths.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WorkloadVariableList {
+    pub auth: WorkloadAuth,
+    pub options: ReadOptions,
+}
+method!(WorkloadVariableList, "variable.workload_list", Read<Vec<VariableMetadata>>);
 
 /// Writes a variable as a whole.
 #[derive(Clone, Debug, Serialize, Deserialize)]

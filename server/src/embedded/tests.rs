@@ -10,6 +10,7 @@ use drover_model::{
     allocation::{Allocation, ClientStatus},
     ids::{AllocId, NodeId},
     job::{Job, Task, TaskGroup},
+    namespace::Namespace,
     node::Node,
     rpc::{
         Error, ReadOptions,
@@ -22,7 +23,10 @@ use drover_model::{
     time::UnixNanos,
 };
 use drover_model::{
-    rpc::variable::{VariableDelete, VariableGet, VariableList, VariableLockChange, VariableOutcome, VariablePut},
+    rpc::variable::{
+        VariableDelete, VariableGet, VariableList, VariableLockChange, VariableOutcome, VariablePut, WorkloadVariableGet,
+        WorkloadVariableList,
+    },
     variable::LockTerms,
 };
 use drover_runtime::{OsRandom, RealClock};
@@ -327,6 +331,49 @@ async fn variables_are_encrypted_checked_and_listed() {
     assert_eq!(stores.variable_get(variable_get("other/a")).await.unwrap().data, None);
 }
 
+/// A task that may read what is its own, and asks for more.
+#[tokio::test]
+async fn tasks_read_the_variables_of_their_job_only() {
+    let cluster = cluster().await;
+    let stores = &cluster.stores;
+    let own = ["nomad/jobs", "nomad/jobs/shop", "nomad/jobs/shop/web", "nomad/jobs/shop/web/app"];
+    let others = ["nomad/jobs/other", "nomad/jobs/shop/other", "nomad/jobs/shop/web/app/deep", "nomad/jobs/shop/web/beside", "shop"];
+    for path in own.into_iter().chain(others) {
+        stores.variable_put(variable(path, "hunter2")).await.unwrap();
+    }
+    let auth = workload();
+    let get = |auth: &WorkloadAuth, namespace: &str, path: &str| WorkloadVariableGet {
+        auth: auth.clone(),
+        options: ReadOptions { namespace: namespace.into(), ..ReadOptions::default() },
+        path: path.into(),
+    };
+    for path in own {
+        let read = stores.workload_variable_get(get(&auth, "default", path)).await.unwrap();
+        assert_eq!(read.data.unwrap().items["password"].expose(), "hunter2", "{path}");
+    }
+    for (namespace, path) in others.map(|path| ("default", path)).into_iter().chain([("prod", own[1])]) {
+        let error = stores.workload_variable_get(get(&auth, namespace, path)).await.unwrap_err();
+        let told = format!("task \"app\" may not read variable {path:?}");
+        assert!(error.status == 403 && error.message.starts_with(&told) && error.message.contains(own[3]), "{namespace} {path}: {error}");
+    }
+    let list = |namespace: &str, prefix: &str| WorkloadVariableList {
+        auth: auth.clone(),
+        options: ReadOptions { namespace: namespace.into(), prefix: prefix.into(), ..ReadOptions::default() },
+    };
+    for (namespace, prefix, want) in
+        [("default", "", &own[..]), ("*", "nomad/jobs/shop", &own[1..]), ("default", "shop", &[]), ("prod", "", &[])]
+    {
+        let found = stores.workload_variable_list(list(namespace, prefix)).await.unwrap().data;
+        assert_eq!(found.iter().map(|row| row.path.as_str()).collect::<Vec<_>>(), want, "{namespace} {prefix}");
+    }
+    // Who is not that task, or not its node, reads nothing.
+    let stranger = WorkloadAuth { task: "nobody".into(), ..auth.clone() };
+    let thief = WorkloadAuth { node: NodeAuth { secret: SecretText::new("a guess"), ..auth.node.clone() }, ..auth.clone() };
+    for auth in [stranger, thief] {
+        assert_eq!(stores.workload_variable_get(get(&auth, "default", own[1])).await.unwrap_err().status, 403);
+    }
+}
+
 #[tokio::test]
 async fn variables_have_sound_names_and_bounded_items() {
     let cluster = cluster().await;
@@ -338,7 +385,12 @@ async fn variables_have_sound_names_and_bounded_items() {
     let large = cluster.stores.variable_put(variable("a", &"x".repeat(65 << 10))).await.unwrap_err();
     assert!(large.message.contains("64 KiB"), "{large}");
     let elsewhere = VariablePut { namespace: "prod".into(), ..variable("a", "x") };
-    assert!(cluster.stores.variable_put(elsewhere).await.unwrap_err().message.contains("nonexistent namespace"));
+    assert!(cluster.stores.variable_put(elsewhere.clone()).await.unwrap_err().message.contains("nonexistent namespace"));
+    let namespace = Box::new(Namespace { name: "prod".to_owned(), ..Namespace::default() });
+    cluster.propose.propose(Command::NamespacePut { namespace }).await.unwrap();
+    assert_eq!(cluster.stores.variable_put(elsewhere).await.unwrap().outcome, VariableOutcome::Done);
+    let refused = cluster.propose.propose(Command::NamespaceDelete { name: "prod".to_owned() }).await.unwrap();
+    assert!(matches!(refused, Applied::Refused { ref message, .. } if message.contains("has variables")), "{refused:?}");
 }
 
 #[tokio::test]

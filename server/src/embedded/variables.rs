@@ -6,13 +6,18 @@ use drover_model::{
     ids::{AllocId, Name},
     rpc::{
         Error, Read,
-        variable::{VariableDelete, VariableGet, VariableList, VariableLockChange, VariableOutcome, VariablePut, VariableWritten},
+        node::WorkloadAuth,
+        variable::{
+            VariableDelete, VariableGet, VariableList, VariableLockChange, VariableOutcome, VariablePut, VariableWritten,
+            WorkloadVariableGet, WorkloadVariableList,
+        },
     },
     secret::SecretText,
-    variable::{ITEMS_LIMIT, LockTerms, PATH_LIMIT, SealedItems, StoredVariable, Variable, VariableMetadata},
+    time::UnixNanos,
+    variable::{ITEMS_LIMIT, LockTerms, PATH_LIMIT, SealedItems, StoredVariable, Variable, VariableMetadata, VariableReach},
 };
 
-use super::Stores;
+use super::{Stores, access};
 use crate::{
     fsm::{
         LOCKED,
@@ -23,22 +28,40 @@ use crate::{
     state::{State, TableId},
 };
 
-/// The only namespace, until there are more.
-const NAMESPACE: &str = "default";
 /// What everything below `nomad/` must begin with: tasks may read there without asking.
 const RESERVED: [&str; 2] = ["nomad/jobs", "nomad/job-templates"];
 
 impl Stores {
     pub async fn variable_get(&self, request: VariableGet) -> Result<Read<Option<Variable>>, Error> {
         let now = self.clock.now();
-        let look = |state: &State| match state.variable(&request.options.namespace, &request.path) {
-            None => Ok((None, None)),
-            Some(stored) => {
-                let variable = Variable { metadata: stored.metadata(now), items: open_items(state, stored)? };
-                Ok((Some(stored.modify_index), Some(variable)))
+        self.read(TableId::Variables, &request.options, |state| opened(state, &request.options.namespace, &request.path, now)).await
+    }
+
+    /// Reads a variable for a task that runs on the calling node, if the task may read it.
+    pub async fn workload_variable_get(&self, request: WorkloadVariableGet) -> Result<Read<Option<Variable>>, Error> {
+        let WorkloadVariableGet { auth, options, path } = request;
+        let now = self.clock.now();
+        let look = |state: &State| {
+            let reach = reach(state, &auth)?;
+            if !reach.includes(&options.namespace, &path) {
+                return Err(Error::new(403, reach.refusal(&options.namespace, &path)));
             }
+            opened(state, &options.namespace, &path, now)
         };
-        self.read(TableId::Variables, &request.options, look).await
+        self.read(TableId::Variables, &options, look).await
+    }
+
+    /// Lists variables for a task that runs on the calling node: of those there are, the ones that it may read.
+    pub async fn workload_variable_list(&self, request: WorkloadVariableList) -> Result<Read<Vec<VariableMetadata>>, Error> {
+        let WorkloadVariableList { auth, options } = request;
+        let now = self.clock.now();
+        let look = |state: &State| {
+            let reach = reach(state, &auth)?;
+            let (namespace, is_wanted) = (reach.namespace(), options.all_namespaces() || options.namespace == *reach.namespace());
+            let below = state.variables_with_prefix(namespace, &options.prefix).filter(|_| is_wanted);
+            Ok((None, below.filter(|row| reach.includes(namespace, &row.path)).map(|row| row.metadata(now)).collect()))
+        };
+        self.read(TableId::Variables, &options, look).await
     }
 
     pub async fn variable_list(&self, request: VariableList) -> Result<Read<Vec<VariableMetadata>>, Error> {
@@ -60,7 +83,7 @@ impl Stores {
 
     pub async fn variable_put(&self, request: VariablePut) -> Result<VariableWritten, Error> {
         let VariablePut { namespace, path, items, check, holder, acquire } = request;
-        check_name(&namespace, &path)?;
+        check_name(&self.state.snapshot(), &namespace, &path)?;
         // Who only wants a lock may find that there is nothing yet to lock.
         let is_new = || self.state.snapshot().variable(&namespace, &path).is_none();
         let items = items.or_else(|| (acquire.is_some() && is_new()).then(BTreeMap::new));
@@ -116,13 +139,24 @@ impl Stores {
     }
 }
 
+fn opened(state: &State, namespace: &Name, path: &str, now: UnixNanos) -> Result<(Option<u64>, Option<Variable>), Error> {
+    let Some(stored) = state.variable(namespace, path) else { return Ok((None, None)) };
+    let variable = Variable { metadata: stored.metadata(now), items: open_items(state, stored)? };
+    Ok((Some(stored.modify_index), Some(variable)))
+}
+
+fn reach(state: &State, auth: &WorkloadAuth) -> Result<VariableReach, Error> {
+    let (_, allocation) = access::workload(state, auth)?;
+    Ok(VariableReach::of(&allocation.job, &allocation.task_group, &auth.task))
+}
+
 /// Refusals of a path carry the words in front that clients of this API have always got with them.
 fn invalid(message: &str) -> Error {
     Error::bad_request(format!("RPC Error:: 400,{message}"))
 }
 
-fn check_name(namespace: &Name, path: &str) -> Result<(), Error> {
-    if &**namespace != NAMESPACE {
+fn check_name(state: &State, namespace: &Name, path: &str) -> Result<(), Error> {
+    if state.namespace(namespace).is_none() {
         return Err(Error::internal(format!("variable {path:?} is in nonexistent namespace {namespace:?}")));
     }
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~' | b'/');

@@ -19,13 +19,16 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Refused while a job of it may still run: checked here, where nothing can come in between.
+    /// Refused while a job of it may still run, or something is kept in it: checked here, where nothing can come in between.
     pub(super) fn namespace_delete(&mut self, name: &str) -> Done {
         if name == DEFAULT_NAMESPACE {
             return Err(Refusal::invalid("can not delete default namespace"));
         }
         if self.state.jobs().any(|job| &*job.namespace == name && job.status != JobStatus::Dead) {
             return Err(Refusal::invalid(format!("namespace {name:?} has non-terminal jobs")));
+        }
+        if self.state.variables_with_prefix(&name.into(), "").next().is_some() {
+            return Err(Refusal::invalid(format!("namespace {name:?} has variables")));
         }
         match self.state.remove_namespace(name) {
             Some(_) => Ok(()),

@@ -10,7 +10,7 @@ use drover_model::rpc::{
         CertificateIssue, KvGet, KvList, ServiceInstances, ServiceNames, ServicesRemove, ServicesUpsert, SignIdentities, WorkloadSecretGet,
         WorkloadSecretList,
     },
-    variable::{VariableDelete, VariableGet, VariableList, VariableLockChange, VariablePut},
+    variable::{VariableDelete, VariableGet, VariableList, VariableLockChange, VariablePut, WorkloadVariableGet, WorkloadVariableList},
 };
 use drover_runtime::rpc::{Caller, Handle, Router};
 
@@ -59,6 +59,8 @@ reads! {
     WorkloadSecretList: stores.workload_secret_list;
     VariableGet: stores.variable_get;
     VariableList: stores.variable_list;
+    WorkloadVariableGet: stores.workload_variable_get;
+    WorkloadVariableList: stores.workload_variable_list;
     ServiceInstances: stores.service_instances;
     ServiceNames: stores.service_names;
     Jwks: keyring.jwks;
@@ -101,6 +103,8 @@ pub(super) fn router(server: &Arc<Server>) -> Router {
         .handle::<WorkloadSecretList>(Arc::clone(server))
         .handle::<VariableGet>(Arc::clone(server))
         .handle::<VariableList>(Arc::clone(server))
+        .handle::<WorkloadVariableGet>(Arc::clone(server))
+        .handle::<WorkloadVariableList>(Arc::clone(server))
         .handle::<VariablePut>(Arc::clone(server))
         .handle::<VariableDelete>(Arc::clone(server))
         .handle::<VariableLockChange>(Arc::clone(server))

@@ -13,7 +13,7 @@ use drover_model::{
             CertificateIssue, IssuedCertificate, KvGet, KvList, ServiceInstances, ServiceName, ServiceNames, WorkloadSecretGet,
             WorkloadSecretList,
         },
-        variable::{VariableGet, VariableList},
+        variable::{WorkloadVariableGet, WorkloadVariableList},
     },
     service::ServiceRegistration,
     variable::{Variable, VariableMetadata},
@@ -163,11 +163,11 @@ impl ServerCalls for HttpServers {
         })
     }
 
-    fn variable_get(&self, request: VariableGet) -> Reply<'_, Read<Option<Variable>>> {
+    fn variable_get(&self, request: WorkloadVariableGet) -> Reply<'_, Read<Option<Variable>>> {
         Box::pin(async move { self.read_found(&named("var", &request.path), &request.options, &[]).await })
     }
 
-    fn variable_list(&self, request: VariableList) -> Reply<'_, Read<Vec<VariableMetadata>>> {
+    fn variable_list(&self, request: WorkloadVariableList) -> Reply<'_, Read<Vec<VariableMetadata>>> {
         Box::pin(async move { self.read("/v1/vars", &request.options, &[]).await })
     }
 

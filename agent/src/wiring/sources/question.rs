@@ -5,8 +5,8 @@ use std::sync::Arc;
 use drover_integrations::{Access, Answer, ConsulCluster, Query, Result, catalogue::ServiceFilter};
 use drover_model::rpc::{
     ReadOptions,
-    node::{ServiceInstances, ServiceNames},
-    variable::{VariableGet, VariableList},
+    node::{ServiceInstances, ServiceNames, WorkloadAuth},
+    variable::{WorkloadVariableGet, WorkloadVariableList},
 };
 use drover_template::{Data, Dependency, Scope};
 use futures::future::BoxFuture;
@@ -50,6 +50,7 @@ impl Watcher {
         if let Some(region) = region(dependency).filter(|region| *region != self.task.region) {
             return Err(format!("{dependency}: region {region:?} cannot be asked from region {:?}", self.task.region));
         }
+        self.within_reach(dependency)?;
         if let Some(ask) = self.native_question(dependency) {
             return Ok(ask);
         }
@@ -63,10 +64,19 @@ impl Watcher {
         })
     }
 
+    /// What the servers would refuse for as long as the task is this one need not be asked.
+    fn within_reach(&self, dependency: &Dependency) -> std::result::Result<(), String> {
+        let (Dependency::NomadVar { path, namespace, .. }, Some(reach)) = (dependency, &self.task.variables) else { return Ok(()) };
+        let namespace = namespace.as_deref().unwrap_or(&self.task.namespace);
+        if reach.includes(namespace, path) { Ok(()) } else { Err(reach.refusal(namespace, path)) }
+    }
+
     /// Questions to the servers' own catalogue.
     fn native_question(&self, dependency: &Dependency) -> Option<Ask> {
         let calls = Arc::clone(&self.neighbours.calls);
         let namespace = self.task.namespace.clone();
+        let node = self.neighbours.node.clone();
+        let auth = WorkloadAuth { node, alloc_id: self.task.alloc_id, task: self.task.task.clone() };
         let options = move |query: &Query| ReadOptions {
             namespace: namespace.clone(),
             min_index: query.index,
@@ -93,7 +103,7 @@ impl Watcher {
             })),
             Dependency::NomadVar { path, namespace, .. } => Some(Box::new(move |query| {
                 let (calls, options) = (Arc::clone(&calls), in_namespace(options(&query), namespace.as_deref()));
-                let request = VariableGet { options, path: path.clone() };
+                let request = WorkloadVariableGet { auth: auth.clone(), options, path: path.clone() };
                 Box::pin(async move {
                     let read = calls.variable_get(request).await.map_err(|error| convert::refusal("variable.get", &error))?;
                     Ok(Answer { index: read.meta.index, data: Data::Variable(read.data.map(convert::variable)) })
@@ -101,7 +111,8 @@ impl Watcher {
             })),
             Dependency::NomadVarList { prefix, namespace, .. } => Some(Box::new(move |query| {
                 let (calls, options) = (Arc::clone(&calls), in_namespace(options(&query), namespace.as_deref()));
-                let request = VariableList { options: ReadOptions { prefix: prefix.clone(), ..options } };
+                let options = ReadOptions { prefix: prefix.clone(), ..options };
+                let request = WorkloadVariableList { auth: auth.clone(), options };
                 Box::pin(async move {
                     let read = calls.variable_list(request).await.map_err(|error| convert::refusal("variable.list", &error))?;
                     let found = read.data.into_iter().map(convert::variable_metadata).collect();

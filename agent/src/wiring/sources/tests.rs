@@ -16,7 +16,7 @@ use drover_model::{
             CertificateIssue, IssuedCertificate, KvGet, KvList, NodeAuth, ServiceInstances, ServiceName, ServiceNames, WorkloadSecretGet,
             WorkloadSecretList,
         },
-        variable::{VariableGet, VariableList},
+        variable::{WorkloadVariableGet, WorkloadVariableList},
     },
     secret::SecretText,
     service::ServiceRegistration,
@@ -64,10 +64,10 @@ impl ServerCalls for OneKey {
     fn secret_list(&self, _: WorkloadSecretList) -> Reply<'_, Read<Vec<String>>> {
         refused()
     }
-    fn variable_get(&self, _: VariableGet) -> Reply<'_, Read<Option<Variable>>> {
+    fn variable_get(&self, _: WorkloadVariableGet) -> Reply<'_, Read<Option<Variable>>> {
         refused()
     }
-    fn variable_list(&self, _: VariableList) -> Reply<'_, Read<Vec<VariableMetadata>>> {
+    fn variable_list(&self, _: WorkloadVariableList) -> Reply<'_, Read<Vec<VariableMetadata>>> {
         refused()
     }
     fn certificate_issue(&self, _: CertificateIssue) -> Reply<'_, IssuedCertificate> {
@@ -82,11 +82,12 @@ fn refused<'a, T: Send + 'a>() -> Reply<'a, T> {
 fn sources(calls: &Arc<OneKey>) -> NodeSources {
     let calls = Arc::clone(calls) as Arc<dyn ServerCalls>;
     let auth = NodeAuth { id: NodeId::from_random([1; 16]), secret: SecretText::default() };
-    let embedded: Arc<dyn ConsulCluster> = Arc::new(Embedded::new("default", auth, Arc::clone(&calls)));
+    let embedded: Arc<dyn ConsulCluster> = Arc::new(Embedded::new("default", auth.clone(), Arc::clone(&calls)));
     NodeSources::new(Neighbours {
         consul: BTreeMap::from([("default".to_owned(), embedded)]),
         vault: BTreeMap::new(),
         calls,
+        node: auth,
         runtime: Runtime::real(),
         default_lease: Duration::from_secs(1),
         max_stale: Duration::ZERO,
@@ -112,6 +113,7 @@ fn task(byte: u8, folder: PathBuf) -> Arc<TaskContext> {
         consul_token: none(),
         vault_doubt: Arc::default(),
         consul_doubt: Arc::default(),
+        variables: None,
         identity: none(),
     })
 }

@@ -8,7 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use drover_model::job::{ChangeMode, Task, Template};
+use drover_model::{
+    job::{ChangeMode, Task, Template},
+    variable::VariableReach,
+};
 use drover_template::{
     Dependency, Environment as TemplateEnvironment, Event, Language, Options, Ownership, Rendered, TemplateConfig, TemplateRunner, Wait,
     Written, env_file,
@@ -183,6 +186,7 @@ fn context(scope: &Scope, task: &Task) -> TaskContext {
         consul_token: scope.consul_token.subscribe(),
         vault_doubt: Arc::clone(&scope.vault_doubt),
         consul_doubt: Arc::clone(&scope.consul_doubt),
+        variables: Some(VariableReach::of(&allocation.job, &allocation.task_group, &scope.name)),
         identity: scope.identity.subscribe(),
     }
 }
