@@ -197,7 +197,8 @@ impl Agent {
         let http_address = config.advertise.http.clone().unwrap_or_else(|| base.http_address.to_string());
         let mut client_config = client::config(config, &base.data_dir, http_address, environment());
         let node = Client::identify(&client_config, &base.runtime)?;
-        let parts = NodeParts { auth: &node, servers: Some(&servers), calls: &calls };
+        let state_dir = Some(client_config.state_dir.clone()).filter(|_| !config.dev);
+        let parts = NodeParts { auth: &node, servers: Some(&servers), calls: &calls, state_dir: state_dir.as_deref() };
         let integrations = Integrations::new(config, &base.runtime, &parts)?;
         client_config.identity = Some(node.clone());
         client_config.extra_attributes = integrations.attributes().await;

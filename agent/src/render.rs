@@ -115,7 +115,7 @@ impl Neighbourhood {
     pub fn new(config: Config, calls: Arc<dyn ServerCalls>) -> Result<Self, Error> {
         let runtime = Runtime::real();
         let nobody = NodeAuth { id: NodeId::from_random([0; 16]), secret: SecretText::default() };
-        let parts = NodeParts { auth: &nobody, servers: None, calls: &calls };
+        let parts = NodeParts { auth: &nobody, servers: None, calls: &calls, state_dir: None };
         let integrations = Integrations::new(&config, &runtime, &parts)?;
         let sources = NodeSources::new(Neighbours {
             consul: integrations.clusters(),

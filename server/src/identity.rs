@@ -14,6 +14,7 @@ pub mod claims;
 pub mod document;
 pub mod key;
 pub mod keyring;
+mod names;
 pub mod seal;
 pub mod sign;
 mod stored_ca;

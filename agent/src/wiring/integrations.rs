@@ -48,6 +48,8 @@ pub(crate) struct NodeParts<'a> {
     /// None: nothing runs here that would be registered, or would log in.
     pub(crate) servers: Option<&'a Arc<dyn Servers>>,
     pub(crate) calls: &'a Arc<dyn ServerCalls>,
+    /// Where the client keeps what it needs after a restart; none: nobody comes back for it.
+    pub(crate) state_dir: Option<&'a Path>,
 }
 
 impl Integrations {
@@ -85,6 +87,7 @@ impl Integrations {
                 let logins = ServiceLogins {
                     signer: Arc::new(Signer::new(node.auth.clone(), Arc::clone(servers))),
                     default: services.clone().map(|login| (login.audience, login.ttl)),
+                    kept: node.state_dir.map(|folder| (Arc::clone(&runtime.disk), folder.join(format!("consul-{name}.tokens")))),
                 };
                 plain.clone().registering(node.auth.id, Arc::clone(&runtime.random), Some(logins))
             }

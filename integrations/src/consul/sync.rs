@@ -35,6 +35,7 @@ use crate::{
 };
 
 mod health;
+mod kept;
 mod plan;
 mod tokens;
 
@@ -100,11 +101,12 @@ struct Watcher {
 impl ServiceSync {
     /// Starts keeping the services of `node`'s allocations.
     pub fn start(consul: Consul, node: NodeId, random: Arc<dyn Random>, logins: Option<ServiceLogins>) -> Self {
+        let tokens = ServiceTokens::new(logins, &*random);
         let shared = Arc::new(Shared {
             consul,
             node: node.to_string(),
             random,
-            tokens: ServiceTokens::new(logins),
+            tokens,
             state: Mutex::default(),
             changed: Notify::new(),
             watched: Notify::new(),
@@ -150,11 +152,23 @@ impl Shared {
                 first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             }
         }
+        self.let_go_of_strangers(&services).await;
         self.settle(leaving.into_iter().filter(|allocation| !blocked.contains(allocation)));
         self.send_reports().await?;
         match first_error.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(error) => Err(error),
             None => Ok(()),
+        }
+    }
+
+    /// Tokens of services that an earlier agent took out of Consul, or that somebody else did, are given back.
+    async fn let_go_of_strangers(&self, services: &BTreeMap<String, super::agent::AgentService>) {
+        let strangers: Vec<String> = {
+            let (holders, state) = (self.tokens.holders(), self.state());
+            holders.into_iter().filter(|id| !services.contains_key(id) && state.wanted.may_let_go(id)).collect()
+        };
+        for id in strangers {
+            self.tokens.let_go(&self.consul, &id).await;
         }
     }
 

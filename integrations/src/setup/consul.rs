@@ -1,6 +1,9 @@
 //! A Consul that lets workloads in: a JWT auth method that trusts the cluster's keys, rules by which a service may register itself and a task read, and the
 //! role and policy of tasks.
 
+use std::time::Duration;
+
+use drover_model::{spec::format_duration, time::nanos_of};
 use futures::future::BoxFuture;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -23,6 +26,8 @@ pub struct ConsulSetup {
     pub audience: String,
     /// Where the cluster's public keys are, as Consul reaches them.
     pub jwks_url: String,
+    /// The longest that a token lives which somebody logs in for; none: until it is given back.
+    pub max_token_ttl: Option<Duration>,
     /// What that address's certificate chains to, when it is not a public authority.
     pub jwks_ca_pem: Option<String>,
 }
@@ -98,7 +103,12 @@ impl Part<'_> {
                 if let Some(pem) = &setup.jwks_ca_pem {
                     config["JWKSCACert"] = pem.clone().into();
                 }
-                json!({ "Name": setup.auth_method, "Type": "jwt", "Description": "Login of workloads", "Config": config })
+                let mut method = json!({ "Name": setup.auth_method, "Type": "jwt", "Description": "Login of workloads", "Config": config });
+                if let Some(ttl) = setup.max_token_ttl {
+                    // As Consul itself writes it, so that comparing finds it the same.
+                    method["MaxTokenTTL"] = format_duration(nanos_of(ttl)).into();
+                }
+                method
             }
             Kind::ServicesRule => json!({
                 "Description": SERVICES_RULE, "AuthMethod": setup.auth_method, "BindType": "service",

@@ -25,9 +25,10 @@ use serde_json::{Value, json};
 
 use crate::support::{random, wait_for};
 
-/// Lets everybody log in, and nobody register.
+/// Lets everybody log in, and nobody register unless it is `kind`.
 #[derive(Clone, Debug, Default)]
 struct Strict {
+    kind: bool,
     handed_out: Arc<Mutex<Vec<String>>>,
     given_back: Arc<Mutex<Vec<String>>>,
     tried: Arc<Mutex<Vec<String>>>,
@@ -48,7 +49,7 @@ impl Strict {
         let logout = |State(peer): State<Self>, headers: HeaderMap| async move { peer.given_back.lock().unwrap().push(token(&headers)) };
         let register = |State(peer): State<Self>, headers: HeaderMap| async move {
             peer.tried.lock().unwrap().push(token(&headers));
-            (StatusCode::FORBIDDEN, "Permission denied")
+            if peer.kind { (StatusCode::OK, "") } else { (StatusCode::FORBIDDEN, "Permission denied") }
         };
         let nothing = || async { Json(Value::Object(serde_json::Map::new())) };
         let app = Router::new()
@@ -78,7 +79,8 @@ async fn a_service_that_may_not_register_leaves_no_tokens_behind() {
     let peer = Strict::default();
     let (address, server) = peer.clone().serve().await;
     let consul = Consul::new(ConsulConfig { name: "default".into(), address, ..ConsulConfig::default() }).unwrap();
-    let logins = ServiceLogins { signer: Arc::new(Signer), default: Some((vec!["consul.io".into()], Duration::from_secs(3600))) };
+    let logins =
+        ServiceLogins { signer: Arc::new(Signer), default: Some((vec!["consul.io".into()], Duration::from_secs(3600))), kept: None };
     let registering = consul.registering(NodeId::from_random([9; 16]), random(), Some(logins));
     let registry = registering.registry().unwrap();
     let allocation = AllocId::from_random([5; 16]);
@@ -92,5 +94,47 @@ async fn a_service_that_may_not_register_leaves_no_tokens_behind() {
     );
     // The newest may be in use.
     assert!(handed_out.len() <= given_back.len() + 1, "{handed_out:?} were handed out, {given_back:?} came back");
+    server.abort();
+}
+
+/// An agent is killed, and so is what it knew: the next one finds the tokens of its services in a file.
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_outlive_the_agent_and_are_given_back_once_their_service_is_gone() {
+    let peer = Strict { kind: true, ..Strict::default() };
+    let (address, server) = peer.clone().serve().await;
+    let folder = tempfile::tempdir().unwrap();
+    let kept: (Arc<dyn drover_runtime::Disk>, _) = (Arc::new(drover_runtime::RealDisk), folder.path().join("consul-default.tokens"));
+    let start = || {
+        let consul = Consul::new(ConsulConfig { name: "default".into(), address: address.clone(), ..ConsulConfig::default() }).unwrap();
+        let default = Some((vec!["consul.io".into()], Duration::from_secs(3600)));
+        let logins = ServiceLogins { signer: Arc::new(Signer), default, kept: Some(kept.clone()) };
+        consul.registering(NodeId::from_random([9; 16]), random(), Some(logins))
+    };
+    let allocation = AllocId::from_random([5; 16]);
+    let declare = |registry: &dyn drover_integrations::ServiceRegistry| {
+        let service = Service { id: service_id(allocation, "group-web", "shop", ""), name: "shop".into(), ..Service::default() };
+        registry.set(ServiceSet { allocation, namespace: "default".into(), job_id: "shop".into(), services: vec![service] });
+    };
+    let tried = || peer.tried.lock().unwrap().len();
+    for _ in 0..2 {
+        let before = tried();
+        let agent = start();
+        declare(&*agent.registry().unwrap());
+        wait_for("a registration", || async { (tried() > before).then_some(()) }).await;
+    }
+    assert_eq!(*peer.handed_out.lock().unwrap(), ["token-0"], "the second agent goes on with the first one's token");
+    assert!(peer.tried.lock().unwrap().iter().all(|token| token == "token-0"));
+
+    // The allocation is gone when the next agent comes.
+    let agent = start();
+    assert!(peer.given_back.lock().unwrap().is_empty(), "nothing is given back before all has been declared");
+    agent.registry().unwrap().restored();
+    wait_for("the token's return", || async { (!peer.given_back.lock().unwrap().is_empty()).then_some(()) }).await;
+    drop(agent);
+    let agent = start();
+    agent.registry().unwrap().restored();
+    declare(&*agent.registry().unwrap());
+    wait_for("another token", || async { (peer.handed_out.lock().unwrap().len() > 1).then_some(()) }).await;
+    assert_eq!(*peer.given_back.lock().unwrap(), ["token-0"], "what was given back is forgotten");
     server.abort();
 }

@@ -5,10 +5,13 @@ use std::time::Duration;
 use drover_model::{
     allocation::Allocation,
     job::{Service, WorkloadIdentity},
+    node::Node,
     rpc::node::IdentityRequest,
     time::UnixNanos,
 };
 use serde::{Deserialize, Serialize};
+
+use super::names;
 
 /// The claims of a workload's identity. The names beyond RFC 7519's are those that policies and roles of existing clusters map.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +75,8 @@ pub struct Issue<'a> {
     pub issuer: Option<&'a str>,
     pub now: UnixNanos,
     pub jti: [u8; 16],
+    /// The node that the allocation runs on: names of services may be made of what it says of itself.
+    pub node: Option<&'a Node>,
 }
 
 /// Claim names that a job cannot give itself.
@@ -127,7 +132,8 @@ pub fn claims(allocation: &Allocation, request: &IdentityRequest, issue: Issue<'
     let ttl = declared.map(|identity| identity.ttl).filter(|ttl| !ttl.is_zero()).unwrap_or(request.ttl);
     let consul = task.and_then(|task| task.consul.as_ref()).or(group.consul.as_ref());
     let at = issue.now.seconds();
-    let holder = task.map_or_else(|| service.map(|service| service.name.as_str()).unwrap_or_default(), |task| task.name.as_str());
+    let named = service.map(|service| names::of_service(&service.name, allocation, group, task, issue));
+    let holder = task.map_or_else(|| named.as_deref().unwrap_or_default(), |task| task.name.as_str());
     Ok(Claims {
         iss: issue.issuer.map(str::to_owned),
         sub: format!("{}:{}:{}:{}:{}:{}", issue.region, job.namespace, job.id, group.name, holder, request.identity),
@@ -140,7 +146,7 @@ pub fn claims(allocation: &Allocation, request: &IdentityRequest, issue: Issue<'
         nomad_job_id: job.id.to_string(),
         nomad_allocation_id: allocation.id.to_string(),
         nomad_task: task.map(|task| task.name.clone()),
-        nomad_service: service.map(|service| service.name.clone()),
+        nomad_service: named,
         consul_namespace: consul.map(|consul| consul.namespace.clone()).filter(|name| !name.is_empty()),
         vault_namespace: task.and_then(|task| task.vault.as_ref()).map(|vault| vault.namespace.clone()).filter(|name| !name.is_empty()),
         vault_role: task.and_then(|task| task.vault.as_ref()).map(|vault| vault.role.clone()).filter(|name| !name.is_empty()),

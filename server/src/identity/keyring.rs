@@ -98,7 +98,7 @@ impl Keyring {
         // A signature takes about a millisecond of computing, and a node that starts asks for many.
         let signed = apart(move || {
             let sign = |request: &IdentityRequest| {
-                let issue = Issue { region: &config.region, issuer: config.issuer.as_deref(), now, jti: random.id_bytes() };
+                let issue = Issue { region: &config.region, issuer: config.issuer.as_deref(), now, jti: random.id_bytes(), node: None };
                 sign_one(&state, &key, &auth, request, issue)
             };
             requests.iter().map(sign).collect()
@@ -155,7 +155,8 @@ fn sign_one(
     if allocation.is_client_terminal() {
         return Err(format!("allocation {} has ended", request.alloc_id));
     }
-    let claims = claims::claims(allocation, request, issue)?;
+    let node = state.node(allocation.node_id).map(|node| &**node);
+    let claims = claims::claims(allocation, request, Issue { node, ..issue })?;
     let jwt = sign::sign(key, &claims).map_err(|error| error.to_string())?;
     Ok(SignedIdentity { jwt, expires: claims.exp.unwrap_or_default() })
 }

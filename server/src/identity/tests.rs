@@ -19,7 +19,7 @@ use super::{
 const NOW: i64 = 1_795_212_493;
 
 fn issue() -> Issue<'static> {
-    Issue { region: "global", issuer: None, now: UnixNanos(NOW * 1_000_000_000), jti: [7; 16] }
+    Issue { region: "global", issuer: None, now: UnixNanos(NOW * 1_000_000_000), jti: [7; 16], node: None }
 }
 
 fn allocation() -> Allocation {
@@ -100,6 +100,35 @@ fn a_service_is_who_the_job_says() {
     let other = IdentityRequest { service: "bank".into(), ..request("", "consul-service_bank") };
     let refusal = claims::claims(&allocation, &other, issue()).unwrap_err();
     assert!(refusal.contains("no service \"bank\""), "{refusal}");
+}
+
+/// The catalogue lets a service register under the name that its identity states: both have to be the same.
+#[test]
+fn a_service_is_called_what_it_is_registered_as() {
+    let mut node = drover_model::node::Node { name: "n1".into(), datacenter: "dc7".into(), ..drover_model::node::Node::default() };
+    node.attributes.insert("kernel.name".to_owned(), "linux".to_owned());
+    node.meta.insert("rack".to_owned(), "r2".to_owned());
+    let issue = Issue { node: Some(&node), ..issue() };
+    for (name, want) in [
+        ("plain", "plain"),
+        ("${node.datacenter}-web-${ node.unique.name }", "dc7-web-n1"),
+        ("${meta.rack}-${attr.kernel.name}${attr.none}", "r2-linux"),
+        ("web-${NOMAD_ALLOC_INDEX}-${NOMAD_DC}-${NOMAD_REGION}", "web-3-dc7-global"),
+        ("${NOMAD_JOB_NAME}-${NOMAD_GROUP_NAME}-${NOMAD_NAMESPACE}", "the shop-web-default"),
+        ("${NOMAD_META_team}-${NOMAD_META_TEAM}-${env[\"NOMAD_JOB_ID\"]}", "red-red-shop"),
+        ("${NOMAD_SHORT_ALLOC_ID}${NOMAD_NOTHING}", "11111111"),
+        ("${SHELL}-${unclosed", "${SHELL}-${unclosed"),
+    ] {
+        let mut allocation = Allocation { name: "shop.web[3]".into(), ..allocation() };
+        let mut job = Job { name: "the shop".to_owned(), ..Job::clone(&allocation.job) };
+        job.meta.insert("team".to_owned(), "red".to_owned());
+        job.task_groups.0[0].services = vec![Service { name: name.into(), ..Service::default() }].into();
+        (allocation.job, allocation.namespace) = (Arc::new(job), "default".into());
+        let request = IdentityRequest { service: name.into(), ..request("", "consul-service_x") };
+        let claims = claims::claims(&allocation, &request, issue).unwrap();
+        assert_eq!(claims.nomad_service.as_deref(), Some(want), "{name}");
+        assert_eq!(claims.sub, format!("global:default:shop:web:{want}:consul-service_x"));
+    }
 }
 
 #[test]

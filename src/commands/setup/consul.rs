@@ -1,10 +1,13 @@
 //! `drover setup consul`
 
+use std::time::Duration;
+
 use anyhow::Result;
 use drover_agent::setup::{self, ConsulSetup, Mode};
 
 use super::Common;
 use crate::{
+    commands::node::drain::duration,
     context::{Reach, block_on},
     exit::Exit,
 };
@@ -17,6 +20,9 @@ pub(crate) struct Args {
     /// The name of the auth method: `service_auth_method` and `task_auth_method` of the agent's configuration
     #[arg(long, value_name = "NAME", default_value = ConsulSetup::AUTH_METHOD)]
     auth_method: String,
+    /// The longest that a token of a task or service lives, 1m to 24h: what an agent's crash leaves behind ends then. It is replaced before [default: no end]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    max_token_ttl: Option<Duration>,
 }
 
 impl Args {
@@ -30,6 +36,7 @@ impl Args {
             audience: common.audience.clone().unwrap_or_else(|| ConsulSetup::AUDIENCE.to_owned()),
             jwks_url: common.jwks_url(reach)?,
             jwks_ca_pem: common.jwks_ca()?,
+            max_token_ttl: self.max_token_ttl,
         };
         block_on(async {
             let mode = common.mode();

@@ -49,6 +49,11 @@ impl Wanted {
         self.restored = true;
     }
 
+    /// Whether a service is not wanted, as far as everything has been declared.
+    pub(super) fn may_let_go(&self, id: &str) -> bool {
+        self.restored && !self.allocations.values().flatten().any(|service| service.id == id)
+    }
+
     /// The agent has no service of this allocation any more.
     pub(super) fn forget(&mut self, allocation: AllocId) {
         self.leaving.remove(&allocation);

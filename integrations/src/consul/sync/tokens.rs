@@ -2,15 +2,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use drover_model::secret::SecretText;
-use drover_runtime::Random;
+use drover_runtime::{Disk, Random, apart};
 use tokio::time::Instant;
 
-use super::super::Consul;
+use super::{
+    super::Consul,
+    kept::{Kept, TokenFile},
+};
 use crate::{
     ConsulCluster, Error, Result,
     lease::{first_renew_after, renew_after},
@@ -18,12 +22,17 @@ use crate::{
     tokens::{Login, Proof},
 };
 
+/// Within so long a token of an earlier agent is replaced, if it ends at all.
+const RENEWED_AGAIN: Duration = Duration::from_secs(60);
+
 /// How services get tokens of their own.
 #[derive(Clone, Debug)]
 pub struct ServiceLogins {
     pub signer: Arc<dyn ServiceSigner>,
     /// Who accepts the identity of services whose job names none, and how long it lasts; none: such services are registered with the agent's token.
     pub default: Option<(Vec<String>, Duration)>,
+    /// The file in which tokens outlive the agent; none: those of services that end while no agent runs stay until they end by themselves.
+    pub kept: Option<(Arc<dyn Disk>, PathBuf)>,
 }
 
 #[derive(Debug, Default)]
@@ -31,11 +40,14 @@ pub(super) struct ServiceTokens {
     logins: Option<ServiceLogins>,
     /// By service id.
     held: Mutex<BTreeMap<String, Held>>,
+    file: Option<Arc<TokenFile>>,
 }
 
 #[derive(Debug)]
 struct Held {
     token: SecretText,
+    /// From its beginning to its end; zero: it has none.
+    life: Duration,
     /// None: it does not end.
     renew_at: Option<Instant>,
     /// To be given back once the service is registered with the new one.
@@ -43,6 +55,18 @@ struct Held {
 }
 
 impl Held {
+    /// As an earlier agent left it. How old the token is, nobody knows: it is soon replaced.
+    fn again(kept: Kept, random: &dyn Random) -> Option<Self> {
+        let Kept { mut tokens, life } = kept;
+        let token = tokens.pop()?;
+        let renew_at = (!life.is_zero()).then(|| Instant::now() + random.jitter((life / 10).min(RENEWED_AGAIN)));
+        Some(Self { token, life, renew_at, replaced: tokens })
+    }
+
+    fn kept(&self) -> Kept {
+        Kept { tokens: self.replaced.iter().chain([&self.token]).cloned().collect(), life: self.life }
+    }
+
     fn all(self) -> Vec<SecretText> {
         let mut all = self.replaced;
         all.push(self.token);
@@ -51,8 +75,31 @@ impl Held {
 }
 
 impl ServiceTokens {
-    pub(super) fn new(logins: Option<ServiceLogins>) -> Self {
-        Self { logins, held: Mutex::default() }
+    /// With what an earlier agent on this node held.
+    pub(super) fn new(logins: Option<ServiceLogins>, random: &dyn Random) -> Self {
+        let kept = logins.as_ref().and_then(|logins| logins.kept.clone());
+        let opened = kept.and_then(|(disk, path)| {
+            let warn = |error: &std::io::Error| tracing::warn!(path = %path.display(), %error, "the tokens of services of an earlier agent cannot be read");
+            TokenFile::open(disk, &path).inspect_err(warn).ok()
+        });
+        let (file, found) = opened.map(|(file, found)| (Arc::new(file), found)).unzip();
+        let held = found.into_iter().flatten().filter_map(|(id, kept)| Some((id, Held::again(kept, random)?)));
+        Self { logins, held: Mutex::new(held.collect()), file }
+    }
+
+    /// Writes down what a service has now.
+    async fn note(&self, id: &str) {
+        let Some(file) = self.file.clone() else { return };
+        let kept = self.held().get(id).map(Held::kept).unwrap_or_default();
+        let id = id.to_owned();
+        if let Err(error) = apart(move || file.note(&id, kept)).await {
+            tracing::warn!(%error, "the tokens of a service were not written down");
+        }
+    }
+
+    /// Whose tokens are held.
+    pub(super) fn holders(&self) -> Vec<String> {
+        self.held().keys().cloned().collect()
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<String, Held>> {
@@ -88,13 +135,16 @@ impl ServiceTokens {
             Err(error) if is_switched_off(&error) => return Ok(SecretText::default()),
             Err(error) => return Err(error),
         };
-        let mut held = self.held();
-        let before = held.remove(&service.id);
-        let life = token.lease.duration;
-        let renewal = if before.is_none() { first_renew_after(life, random) } else { renew_after(life, random) };
-        let renew_at = (!life.is_zero()).then(|| now + renewal);
-        let replaced = before.map(Held::all).unwrap_or_default();
-        held.insert(service.id.clone(), Held { token: token.text.clone(), renew_at, replaced });
+        {
+            let mut held = self.held();
+            let before = held.remove(&service.id);
+            let life = token.lease.duration;
+            let renewal = if before.is_none() { first_renew_after(life, random) } else { renew_after(life, random) };
+            let renew_at = (!life.is_zero()).then(|| now + renewal);
+            let replaced = before.map(Held::all).unwrap_or_default();
+            held.insert(service.id.clone(), Held { token: token.text.clone(), life, renew_at, replaced });
+        }
+        self.note(&service.id).await;
         Ok(token.text)
     }
 
@@ -111,24 +161,33 @@ impl ServiceTokens {
     /// After a service was registered with its token.
     pub(super) async fn settled(&self, consul: &Consul, id: &str) {
         let replaced = self.held().get_mut(id).map(|held| std::mem::take(&mut held.replaced)).unwrap_or_default();
-        give_back(consul, replaced).await;
+        if !replaced.is_empty() && give_back(consul, replaced).await {
+            self.note(id).await;
+        }
     }
 
     /// Gives back what a service has: it was taken out, or Consul refused its token, and the next attempt logs in anew. A token that may merely not do what was
     /// wanted is as good as ever: without this, each attempt would leave one behind.
     pub(super) async fn let_go(&self, consul: &Consul, id: &str) {
-        let held = self.held().remove(id);
-        give_back(consul, held.map(Held::all).unwrap_or_default()).await;
+        let Some(held) = self.held().remove(id) else { return };
+        // What Consul did not take back is found, and tried again, by the next agent.
+        if give_back(consul, held.all()).await {
+            self.note(id).await;
+        }
     }
 }
 
-async fn give_back(consul: &Consul, all: Vec<SecretText>) {
-    let Some(tokens) = consul.tokens() else { return };
+/// Whether all were taken back.
+async fn give_back(consul: &Consul, all: Vec<SecretText>) -> bool {
+    let Some(tokens) = consul.tokens() else { return false };
+    let mut is_done = true;
     for token in all {
         if let Err(error) = tokens.revoke(&token).await {
             tracing::debug!(%error, "the token of a service was not given back; it ends by itself where the auth method says so");
+            is_done = false;
         }
     }
+    is_done
 }
 
 fn is_switched_off(error: &Error) -> bool {
