@@ -18,7 +18,7 @@ use drover_model::{
     node::Node,
     rpc::node::{NodeAllocationsItem, NodeAuth},
 };
-use drover_runtime::Runtime;
+use drover_runtime::{Runtime, apart};
 use tokio::{
     sync::{Notify, Semaphore, mpsc, watch},
     task::{AbortHandle, JoinHandle},
@@ -33,6 +33,7 @@ use crate::{
     files::Lanes,
     fingerprint,
     labels::{Dynamic, merged},
+    limits,
     reports::Reports,
     services::{Native, NativeRegistry, Registries},
     session::Session,
@@ -222,8 +223,26 @@ impl Handle {
             let Shared { reports, parts, auth, runtime, contact, .. } = &*reporting;
             reports.run(&*parts.servers, auth, &*runtime.random, told, contact.subscribe()).await;
         }));
+        spawn(Box::pin(self.clone().keep_state_small()));
         spawn(Box::pin(self.clone().manage(received)));
         spawn(Box::pin(self.clone().collect_regularly()));
+    }
+
+    /// Writes the state's file anew whenever little in it counts any more.
+    async fn keep_state_small(self) {
+        loop {
+            self.inner.shared.state.bloated().await;
+            // Whoever waits for the client's end waits for this, too: nobody else may open the file before.
+            let (shared, token) = (Arc::clone(&self.inner.shared), self.inner.tasks.token());
+            let compacted = apart(move || {
+                let _held = token;
+                shared.state.compact();
+            });
+            if let Err(error) = compacted.await {
+                tracing::warn!(%error, "writing the client's state anew was cut off");
+            }
+            tokio::time::sleep(limits::STATE_PAUSE).await;
+        }
     }
 
     /// Takes up everything that an earlier agent left.

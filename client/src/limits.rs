@@ -40,6 +40,8 @@ pub const STATE_RECORD_BYTES: u64 = 64 << 20;
 pub const STATE_FILE_BYTES: u64 = 1 << 30;
 /// Dead bytes in the state file before it is written anew.
 pub const STATE_SLACK_BYTES: u64 = 4 << 20;
+/// Between two times that the state's file is written anew.
+pub const STATE_PAUSE: Duration = Duration::from_secs(1);
 /// Commands that people run in tasks at a time, and pieces of input that wait for one.
 pub const EXEC_SESSIONS: usize = 64;
 /// See [`EXEC_SESSIONS`].

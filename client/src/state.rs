@@ -16,6 +16,7 @@ use drover_model::{
 };
 use drover_runtime::Disk;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio::sync::Notify;
 
 use crate::{Error, drivers::TaskHandle, labels::Dynamic};
 use log::Log;
@@ -61,6 +62,7 @@ pub(crate) struct SavedAllocation {
 pub(crate) struct State {
     log: Option<Mutex<Log>>,
     path: PathBuf,
+    bloated: Notify,
 }
 
 /// The record of the node's labels.
@@ -73,11 +75,11 @@ const TASK: &str = "task";
 impl State {
     /// Opens the state in `folder` and reads all of it. Without a folder nothing is kept.
     pub(crate) fn open(disk: Arc<dyn Disk>, folder: Option<&Path>) -> Result<(Self, Vec<SavedAllocation>), Error> {
-        let Some(folder) = folder else { return Ok((Self { log: None, path: PathBuf::new() }, Vec::new())) };
+        let Some(folder) = folder else { return Ok((Self { log: None, path: PathBuf::new(), bloated: Notify::new() }, Vec::new())) };
         let path = folder.join("state.log");
         let log = Log::open(disk, path.clone()).map_err(|error| Error::State { path: path.clone(), reason: error.to_string() })?;
         let saved = restore(&log);
-        Ok((Self { log: Some(Mutex::new(log)), path }, saved))
+        Ok((Self { log: Some(Mutex::new(log)), path, bloated: Notify::new() }, saved))
     }
 
     pub(crate) fn put_allocation(&self, allocation: &Allocation) {
@@ -125,12 +127,36 @@ impl State {
         });
     }
 
+    /// Resolves when the file has become large for what counts in it.
+    pub(crate) async fn bloated(&self) {
+        self.bloated.notified().await;
+    }
+
+    /// Writes the file anew. What waits for the disk does not hold up those who append meanwhile; for one at a time, on a thread that may be held up.
+    pub(crate) fn compact(&self) {
+        let Some(log) = &self.log else { return };
+        let lock = || log.lock().unwrap_or_else(PoisonError::into_inner);
+        let anew = {
+            let log = lock();
+            if !log.is_bloated() {
+                return;
+            }
+            log.anew()
+        };
+        if let Err(error) = anew.write().and_then(|()| lock().replace(&anew)) {
+            tracing::error!(path = %self.path.display(), %error, "the client's state cannot be written anew; it goes on growing");
+        }
+    }
+
     /// A disk that takes no more must not stop tasks: the client goes on and says so.
     fn with(&self, action: impl FnOnce(&mut Log) -> std::io::Result<()>) {
         let Some(log) = &self.log else { return };
-        let result = action(&mut log.lock().unwrap_or_else(PoisonError::into_inner));
-        if let Err(error) = result {
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = action(&mut log) {
             tracing::error!(path = %self.path.display(), %error, "the client's state cannot be written; after a crash of the agent it would be out of date");
+        }
+        if log.is_bloated() {
+            self.bloated.notify_one();
         }
     }
 }
@@ -224,6 +250,35 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_while_the_file_is_written_anew_is_in_it_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, _) = open(folder.path());
+        let bytes = |byte: u8, len: usize| SavedTask {
+            handle: Some(TaskHandle { driver: String::new(), bytes: vec![byte; len] }),
+            ..SavedTask::default()
+        };
+        let (one, two) = (allocation(1), allocation(2));
+        state.put_allocation(&one);
+        (0..30).for_each(|number| state.put_task(one.id, "t", &bytes(number, 200_000)));
+        let log = state.log.as_ref().unwrap();
+        assert!(log.lock().unwrap().is_bloated());
+        let anew = log.lock().unwrap().anew();
+        // Before it is written, while it is written, and before it takes the file's place.
+        state.put_task(one.id, "t", &bytes(40, 10));
+        anew.write().unwrap();
+        state.put_allocation(&two);
+        log.lock().unwrap().replace(&anew).unwrap();
+        state.put_task(two.id, "t", &bytes(50, 20));
+        let size = std::fs::metadata(folder.path().join("state.log")).unwrap().len();
+        assert!(size < 500_000, "{size}");
+        state.compact();
+        drop(state);
+        let found = open(folder.path()).1;
+        assert_eq!(found.iter().map(|saved| &saved.allocation).collect::<Vec<_>>(), [&one, &two]);
+        assert_eq!((&found[0].tasks["t"], &found[1].tasks["t"]), (&bytes(40, 10), &bytes(50, 20)));
+    }
+
+    #[test]
     fn the_file_stays_small_however_often_a_record_changes() {
         let folder = tempfile::tempdir().unwrap();
         let (state, _) = open(folder.path());
@@ -232,9 +287,11 @@ mod tests {
         for _ in 0..100 {
             state.put_task(allocation(1).id, "t", &large);
         }
+        let size = || std::fs::metadata(folder.path().join("state.log")).unwrap().len();
+        assert!(size() < 5 * limits::STATE_SLACK_BYTES, "it is bounded where nobody writes it anew: {}", size());
+        state.compact();
+        assert!(size() < limits::STATE_SLACK_BYTES + 1_000_000, "{}", size());
         drop(state);
-        let size = std::fs::metadata(folder.path().join("state.log")).unwrap().len();
-        assert!(size < limits::STATE_SLACK_BYTES + 1_000_000, "{size}");
         assert_eq!(open(folder.path()).1[0].tasks["t"], large);
     }
 }

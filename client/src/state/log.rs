@@ -11,6 +11,8 @@ use crate::limits::{STATE_FILE_BYTES, STATE_RECORD_BYTES, STATE_SLACK_BYTES};
 
 const MAGIC: &[u8] = b"drover client state 1\n";
 const HEADER: usize = 8;
+/// How far beyond its size a file may grow before whoever appends has to write it anew.
+const INLINE_FACTOR: u64 = 4;
 
 #[derive(Debug)]
 pub(super) struct Log {
@@ -57,7 +59,33 @@ impl Log {
         }
         self.len += record.len() as u64;
         self.note(key, value.map(|value| (self.len - value.len() as u64, value.len())));
-        if self.len > STATE_SLACK_BYTES + 2 * self.live { self.compact() } else { Ok(()) }
+        // Somebody does it beside the tasks' work. Where nobody does, it is done here before the file grows out of hand.
+        if self.len > INLINE_FACTOR * self.roomy() { self.compact() } else { Ok(()) }
+    }
+
+    /// The size beyond which too little of the file counts.
+    fn roomy(&self) -> u64 {
+        STATE_SLACK_BYTES + 2 * self.live
+    }
+
+    pub(super) fn is_bloated(&self) -> bool {
+        self.len > self.roomy()
+    }
+
+    /// What counts now, to be written anew while others go on appending.
+    pub(super) fn anew(&self) -> Anew {
+        Anew { disk: Arc::clone(&self.disk), path: self.path.clone(), index: self.index.clone(), upto: self.len }
+    }
+
+    /// Puts what was [written anew](Anew::write) in the file's place, with what has been appended since. For one at a time.
+    pub(super) fn replace(&mut self, anew: &Anew) -> io::Result<()> {
+        let mut since = vec![0; usize::try_from(self.len.saturating_sub(anew.upto)).map_err(io::Error::other)?];
+        read_exact(&*self.file, anew.upto, &mut since)?;
+        let mut file = self.disk.open(&anew.beside())?;
+        file.append(&since)?;
+        self.disk.rename(&anew.beside(), &self.path)?;
+        self.file = file;
+        self.load()
     }
 
     fn note(&mut self, key: &str, place: Option<(u64, usize)>) {
@@ -112,6 +140,33 @@ impl Log {
         }
         self.len = at as u64;
         Ok(())
+    }
+}
+
+/// A file's content without what no longer counts.
+#[derive(Debug)]
+pub(super) struct Anew {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    index: BTreeMap<String, (u64, usize)>,
+    upto: u64,
+}
+
+impl Anew {
+    fn beside(&self) -> PathBuf {
+        self.path.with_extension("new")
+    }
+
+    /// Writes it beside the file. Takes as long as the disk takes.
+    pub(super) fn write(&self) -> io::Result<()> {
+        let file = self.disk.open(&self.path)?;
+        let mut bytes = MAGIC.to_vec();
+        for (key, (offset, len)) in &self.index {
+            let mut value = vec![0; *len];
+            read_exact(&*file, *offset, &mut value)?;
+            bytes.extend(encode(key, Some(&value))?);
+        }
+        self.disk.write_atomic(&self.beside(), &bytes)
     }
 }
 
