@@ -32,6 +32,19 @@ impl Rules {
     }
 }
 
+impl Rules {
+    /// The same for tasks that were restarted in place: their checks still say how the tasks were before, until each has looked again. `slowest` is the longest
+    /// that takes; where the deadline leaves no room for it, half of the time must do.
+    pub(crate) fn after_restart(self, slowest: Duration) -> Self {
+        match self.mode {
+            HealthCheck::Checks | HealthCheck::Unset => {
+                Self { min_healthy_time: self.min_healthy_time.max(slowest.min(self.deadline / 2)), ..self }
+            }
+            HealthCheck::TaskStates | HealthCheck::Manual => self,
+        }
+    }
+}
+
 /// What the checks say together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Checks {
@@ -211,6 +224,20 @@ mod tests {
             }
             let got = verdict.map(|verdict| (verdict.healthy, verdict.events.first().map(|(_, text)| text.clone()).unwrap_or_default()));
             assert_eq!(got, want.map(|(healthy, text)| (healthy, text.to_owned())), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_was_restarted_is_judged_by_what_checks_say_since() {
+        let seconds = Duration::from_secs;
+        for (name, mode, slowest, want) in [
+            ("quick checks", HealthCheck::Checks, 2, 3),
+            ("a slow check", HealthCheck::Checks, 4, 4),
+            ("too slow a check", HealthCheck::Checks, 60, 5),
+            ("checks are not asked", HealthCheck::TaskStates, 60, 3),
+        ] {
+            let rules = Rules { mode, min_healthy_time: seconds(3), deadline: seconds(10) };
+            assert_eq!(rules.after_restart(seconds(slowest)), Rules { min_healthy_time: seconds(want), ..rules }, "{name}");
         }
     }
 

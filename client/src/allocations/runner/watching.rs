@@ -48,6 +48,9 @@ impl Runner {
         self.awaits_turn = allocation.turn().is_some_and(|turn| !self.board.has_taken(group, turn));
         let known = self.status.or(allocation.deployment_status).and_then(|status| status.healthy);
         let rules = Rules::of(allocation, group).filter(|_| known.is_none() && !self.awaits_turn);
+        let checks = self.placed.iter().flat_map(|placed| &placed.checks);
+        let slowest = checks.map(|check| check.interval + check.timeout).max().unwrap_or_default();
+        let rules = rules.map(|rules| if allocation.turn().is_some() { rules.after_restart(slowest) } else { rules });
         self.health = rules.map(|rules| Tracker::new(rules, Instant::now()));
         self.subscribe_checks();
     }
