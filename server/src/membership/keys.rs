@@ -131,7 +131,11 @@ fn no_gossip() -> Error {
 }
 
 impl Handle<GossipKeyring> for Server {
-    async fn handle(&self, _caller: Caller, message: GossipKeyring) -> Result<KeyringReport, Error> {
+    async fn handle(&self, caller: Caller, message: GossipKeyring) -> Result<KeyringReport, Error> {
+        // The servers' own users ask in this process. No client has any business with these keys.
+        if caller.connection.is_some() {
+            only_servers(&caller)?;
+        }
         let report = match self.gossip() {
             Some(pool) => self.change_keys(pool, &message).await?,
             None => KeyringReport::default().noting(self.config().node_name.clone(), Err(no_gossip())),

@@ -27,8 +27,9 @@ use crate::{
     support::{Cluster, SERVERS, dial, put},
 };
 
-/// Seeds that every test run plays.
-const SEEDS: u64 = 10;
+/// Seeds that a test run plays: in CI, and on somebody's own machine.
+const SEEDS_IN_CI: u64 = 200;
+const SEEDS: u64 = 40;
 const CLIENTS: [&str; 3] = ["client-1", "client-2", "client-3"];
 const KEYS: u64 = 3;
 const FAULTS: u64 = 12;
@@ -237,7 +238,7 @@ fn whatever_breaks_nothing_is_lost_and_all_heals() {
     let given = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seeds = match given("DROVER_SIM_SEED") {
         Some(seed) => seed..=seed,
-        None => 1..=given("DROVER_SIM_SEEDS").unwrap_or(SEEDS),
+        None => 1..=given("DROVER_SIM_SEEDS").unwrap_or(if std::env::var_os("CI").is_some() { SEEDS_IN_CI } else { SEEDS }),
     };
     let (next, failed) = (AtomicU64::new(*seeds.start()), Mutex::new(Vec::new()));
     // Each simulation is one thread's; several run side by side.

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use drover_model::{
     rpc::{
+        Error,
         gossip::{GossipKeyring, KeyOperation, KeyringReport},
         status::{MemberList, ServerJoin},
     },
     secret::SecretText,
 };
-use drover_runtime::rpc::Header;
-use drover_server::ServerConfig;
+use drover_runtime::rpc::{Caller, Handle, Header};
+use drover_server::{Server, ServerConfig};
 
 use crate::support::{Cluster, PATIENCE, SERVERS, config, dial, gossip, put};
 
@@ -33,9 +34,9 @@ fn votes(cluster: &Cluster, seen_by: &str) -> usize {
     cluster.seats[seen_by].get().map_or(0, |server| server.consensus().peers().iter().filter(|peer| peer.voter).count())
 }
 
-async fn keyring(server: &'static str, operation: KeyOperation, key: &str) -> Result<KeyringReport, drover_model::rpc::Error> {
-    let message = GossipKeyring { operation, key: SecretText::new(key) };
-    dial(server).await.call(&Header::default(), &message, PATIENCE).await
+/// Asks a server as its own agent does.
+async fn keyring(server: &Server, operation: KeyOperation, key: &str) -> Result<KeyringReport, Error> {
+    server.handle(Caller::default(), GossipKeyring { operation, key: SecretText::new(key) }).await
 }
 
 #[test]
@@ -111,17 +112,21 @@ fn keys_are_rotated_while_servers_come_and_go() {
     let mut cluster = of_three_with_key(44);
     let leader = cluster.wait_for_leader();
     cluster.run_for(Duration::from_secs(5));
+    let [a, b, c] = SERVERS.map(|name| cluster.server(name));
     cluster.simulation.client("operator", async move {
-        let before = keyring("a", KeyOperation::List, "").await?;
+        let before = keyring(&a, KeyOperation::List, "").await?;
         assert_eq!((before.servers, before.keys.get(KEY), before.failure()), (3, Some(&3), None), "{before:?}");
         for operation in [KeyOperation::Install, KeyOperation::Use] {
-            let done = keyring("b", operation, OTHER_KEY).await?;
+            let done = keyring(&b, operation, OTHER_KEY).await?;
             assert_eq!((done.failure(), done.keys.get(OTHER_KEY)), (None, Some(&3)), "{operation:?}: {done:?}");
         }
-        let refused = keyring("c", KeyOperation::Remove, OTHER_KEY).await?;
+        let refused = keyring(&c, KeyOperation::Remove, OTHER_KEY).await?;
         assert_eq!(refused.failure().as_deref(), Some("3/3 nodes reported failure"), "{refused:?}");
-        let after = keyring("c", KeyOperation::Remove, KEY).await?;
+        let after = keyring(&c, KeyOperation::Remove, KEY).await?;
         assert_eq!((after.failure(), after.keys.len(), after.primary_keys.get(OTHER_KEY)), (None, 1, Some(&3)), "{after:?}");
+        let message = GossipKeyring { operation: KeyOperation::List, key: SecretText::default() };
+        let error = dial("a").await.call(&Header::default(), &message, PATIENCE).await.unwrap_err();
+        assert_eq!(error.status, 403, "who is no server has no business with them: {error}");
         Ok(())
     });
     cluster.run_for(Duration::from_secs(5));

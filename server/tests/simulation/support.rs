@@ -23,7 +23,7 @@ pub(crate) const SERVERS: [&str; 3] = ["a", "b", "c"];
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const RETRIES: usize = 50;
 /// How finely virtual time goes: the finer, the longer a simulation takes.
-const TICK: Duration = Duration::from_millis(1);
+const TICK: Duration = Duration::from_millis(5);
 
 /// What a simulated host leaves for the test to look at.
 #[derive(Clone)]
