@@ -109,12 +109,6 @@ pub(crate) fn even(prefix: &str) -> &str {
     if digits % 2 == 1 && prefix.len() < 36 { prefix.get(..prefix.len() - 1).unwrap_or(prefix) } else { prefix }
 }
 
-/// What a file (or standard input, as `-`) says as JSON.
-pub(crate) fn json_file<T: serde::de::DeserializeOwned>(path: &str) -> Result<T> {
-    let bytes = value(if path == "-" { "-".to_owned() } else { format!("@{path}") }.as_str())?;
-    serde_json::from_slice(&bytes).with_context(|| format!("{path} is not the JSON that is wanted"))
-}
-
 /// A label as `-meta` takes it.
 pub(crate) fn label(pair: &str) -> Result<(String, String)> {
     let (key, value) = pair.split_once('=').with_context(|| format!("-meta {pair:?}: write it as KEY=VALUE"))?;

@@ -12,6 +12,7 @@ mod exit;
 mod jobfile;
 mod monitor;
 mod output;
+mod specfile;
 mod terminal;
 
 use clap::Parser;

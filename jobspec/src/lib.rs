@@ -21,12 +21,14 @@ use functions::Environment;
 use syntax::span;
 
 pub use diagnostic::{Diagnostic, Place, to_api_text, to_terminal_text};
+pub use documents::{Document, parse_document};
 pub use functions::{Files, LocalFiles, RandomBytes};
 pub use syntax::MAX_SOURCE_BYTES;
 pub use variables::ENVIRONMENT_PREFIX;
 
 mod decode;
 mod diagnostic;
+mod documents;
 mod eval;
 mod functions;
 mod locals;

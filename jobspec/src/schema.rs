@@ -3,12 +3,14 @@
 use serde_json::{Map, Value as Json};
 
 mod connect;
+mod documents;
 mod finish;
 mod group;
 mod job;
 mod service;
 mod task;
 
+pub(crate) use documents::{NAMESPACE, NODE_POOLS};
 pub(crate) use job::JOB;
 
 pub(crate) type Object = Map<String, Json>;

@@ -91,11 +91,32 @@ pub struct NodePool {
     #[serde(rename = "NodeIdentityTTL")]
     pub node_identity_ttl: i64,
     #[serde(rename = "SchedulerConfiguration")]
-    pub scheduler_configuration: Option<serde_json::Value>,
+    pub scheduler_configuration: Option<PoolScheduling>,
     #[serde(rename = "CreateIndex")]
     pub create_index: u64,
     #[serde(rename = "ModifyIndex")]
     pub modify_index: u64,
+}
+
+/// How the jobs of a pool are scheduled, where that is said for the pool and not left to what holds for the cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct PoolScheduling {
+    pub scheduler_algorithm: PoolAlgorithm,
+    pub memory_oversubscription_enabled: Option<bool>,
+}
+
+/// Whether the nodes of a pool are filled up one after another or evenly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PoolAlgorithm {
+    /// As the cluster's.
+    #[default]
+    #[serde(rename = "")]
+    Inherited,
+    #[serde(rename = "binpack")]
+    Binpack,
+    #[serde(rename = "spread")]
+    Spread,
 }
 
 /// How long a node's identity is good for where its pool does not say: a day, in nanoseconds.

@@ -53,6 +53,14 @@ async fn node_pools_come_with_nodes_and_by_hand() {
     for (pool, nodes) in [("all", 1), ("edge", 1), ("gpu", 0)] {
         assert_eq!(agent.get(&format!("/v1/node/pool/{pool}/nodes")).await.json().as_array().unwrap().len(), nodes, "{pool}");
     }
+    let scheduling = json!({ "SchedulerAlgorithm": "spread", "MemoryOversubscriptionEnabled": true });
+    assert_eq!(agent.put("/v1/node/pools", &json!({ "Name": "gpu", "SchedulerConfiguration": scheduling })).await.status, 200);
+    let listed = agent.get("/v1/node/pools?prefix=g").await.json();
+    for shown in [&listed[0], &agent.get("/v1/node/pool/gpu").await.json()] {
+        assert_eq!(shown["SchedulerConfiguration"], scheduling);
+    }
+    let unknown = json!({ "Name": "gpu", "SchedulerConfiguration": { "SchedulerAlgorithm": "dice" } });
+    assert_eq!(agent.put("/v1/node/pools", &unknown).await.status, 400);
     let mut job = sleeper("web", 1);
     job["NodePool"] = json!("nowhere");
     let refused = agent.put("/v1/jobs", &json!({ "Job": job })).await;

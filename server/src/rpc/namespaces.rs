@@ -53,9 +53,6 @@ pub(super) fn pool(state: &State, message: &NodePoolGet) -> Result<Found<Option<
 pub(super) async fn put_pool(desk: Desk<'_>, message: NodePoolPut) -> Result<Written, Error> {
     let mut pool = message.pool;
     namespace::check("node pool", &pool.name, &pool.description).map_err(Error::internal)?;
-    if pool.scheduler_configuration.is_some() {
-        return Err(Error::internal("node pools have no scheduler configuration of their own: set it for the cluster"));
-    }
     (pool.create_index, pool.modify_index, pool.hash) = (0, 0, None);
     pool.hash = Some(hash(&pool)?);
     written(desk, Command::NodePoolPut { pool: Box::new(pool) }).await

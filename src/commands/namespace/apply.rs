@@ -1,17 +1,19 @@
 //! `drover namespace apply`
 
 use anyhow::{Context, Result};
+use drover_jobspec::Document;
 use drover_model::namespace::Namespace;
 
 use crate::{
     context::{self, Reach, block_on},
     exit::Exit,
+    specfile,
 };
 
 /// What is not said stays as it is
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// The namespace's name; with -json, a file (or - for standard input)
+    /// The namespace's name, or a file that describes all of it (- for standard input)
     name: String,
     /// What it is for
     #[arg(long, value_name = "TEXT")]
@@ -19,8 +21,11 @@ pub(crate) struct Args {
     /// A label
     #[arg(long, value_name = "KEY=VALUE")]
     meta: Vec<String>,
-    /// Read the whole namespace as JSON
-    #[arg(long, conflicts_with_all = ["description", "meta"])]
+    /// The quota that counts for it; "" for none
+    #[arg(long, value_name = "QUOTA")]
+    quota: Option<String>,
+    /// The file is JSON, not HCL
+    #[arg(long)]
     json: bool,
 }
 
@@ -28,8 +33,8 @@ impl Args {
     pub(crate) fn run(self, reach: &Reach) -> Result<Exit> {
         let client = reach.client()?;
         block_on(async {
-            let namespace = if self.json {
-                context::json_file(&self.name)?
+            let namespace = if self.json || specfile::is_file(&self.name) {
+                self.changed(specfile::read(Document::Namespace, &self.name, self.json)?)?
             } else {
                 let known = match client.get_namespace(&self.name).await {
                     Ok(known) => known.data,
@@ -47,6 +52,9 @@ impl Args {
     fn changed(&self, mut namespace: Namespace) -> Result<Namespace> {
         if let Some(description) = &self.description {
             namespace.description.clone_from(description);
+        }
+        if let Some(quota) = &self.quota {
+            namespace.quota.clone_from(quota);
         }
         for pair in &self.meta {
             let (key, value) = context::label(pair)?;

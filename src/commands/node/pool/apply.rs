@@ -1,17 +1,28 @@
 //! `drover node pool apply`
 
 use anyhow::{Context, Result};
-use drover_model::namespace::NodePool;
+use clap::ValueEnum;
+use drover_jobspec::Document;
+use drover_model::namespace::{NodePool, PoolAlgorithm, PoolScheduling};
 
 use crate::{
     context::{self, Reach, block_on},
     exit::Exit,
+    specfile,
 };
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Algorithm {
+    Binpack,
+    Spread,
+    /// As the cluster's
+    Cluster,
+}
 
 /// What is not said stays as it is
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// The pool's name; with -json, a file (or - for standard input)
+    /// The pool's name, or a file that describes all of it (- for standard input)
     name: String,
     /// What it is for
     #[arg(long, value_name = "TEXT")]
@@ -19,8 +30,14 @@ pub(crate) struct Args {
     /// A label
     #[arg(long, value_name = "KEY=VALUE")]
     meta: Vec<String>,
-    /// Read the whole pool as JSON
-    #[arg(long, conflicts_with_all = ["description", "meta"])]
+    /// How its jobs are placed
+    #[arg(long, value_name = "ALGORITHM")]
+    scheduler_algorithm: Option<Algorithm>,
+    /// Whether its tasks may be given more memory than is reserved for them
+    #[arg(long, value_name = "BOOL")]
+    memory_oversubscription: Option<bool>,
+    /// The file is JSON, not HCL
+    #[arg(long)]
     json: bool,
 }
 
@@ -28,8 +45,8 @@ impl Args {
     pub(crate) fn run(self, reach: &Reach) -> Result<Exit> {
         let client = reach.client()?;
         block_on(async {
-            let pool = if self.json {
-                context::json_file(&self.name)?
+            let pool = if self.json || specfile::is_file(&self.name) {
+                self.changed(specfile::read(Document::NodePool, &self.name, self.json)?)?
             } else {
                 let known = match client.node_pool(&self.name).await {
                     Ok(known) => known.data,
@@ -52,6 +69,16 @@ impl Args {
             let (key, value) = context::label(pair)?;
             pool.meta.insert(key, value);
         }
+        let mut scheduling = pool.scheduler_configuration.unwrap_or_default();
+        if let Some(algorithm) = self.scheduler_algorithm {
+            scheduling.scheduler_algorithm = match algorithm {
+                Algorithm::Binpack => PoolAlgorithm::Binpack,
+                Algorithm::Spread => PoolAlgorithm::Spread,
+                Algorithm::Cluster => PoolAlgorithm::Inherited,
+            };
+        }
+        scheduling.memory_oversubscription_enabled = self.memory_oversubscription.or(scheduling.memory_oversubscription_enabled);
+        pool.scheduler_configuration = Some(scheduling).filter(|scheduling| *scheduling != PoolScheduling::default());
         Ok(pool)
     }
 }

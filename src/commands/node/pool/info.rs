@@ -1,6 +1,7 @@
 //! `drover node pool info`
 
 use anyhow::Result;
+use drover_model::namespace::{PoolAlgorithm, PoolScheduling};
 
 use crate::{
     context::{Reach, block_on},
@@ -37,7 +38,25 @@ impl Args {
             } else {
                 table.print();
             }
+            heading("Scheduler Configuration", reach.colours());
+            match pool.scheduler_configuration {
+                Some(scheduling) => print(&scheduling),
+                None => println!("As the cluster's"),
+            }
             Ok(Exit::Ok)
         })
     }
+}
+
+fn print(scheduling: &PoolScheduling) {
+    let algorithm = match scheduling.scheduler_algorithm {
+        PoolAlgorithm::Inherited => "as the cluster's",
+        PoolAlgorithm::Binpack => "binpack",
+        PoolAlgorithm::Spread => "spread",
+    };
+    let oversubscription =
+        scheduling.memory_oversubscription_enabled.map_or_else(|| "as the cluster's".to_owned(), |enabled| enabled.to_string());
+    let mut pairs = Pairs::default();
+    pairs.add("Scheduler Algorithm", algorithm).add("Memory Oversubscription", oversubscription);
+    pairs.print();
 }

@@ -1,0 +1,121 @@
+//! What else people write in the language of job files: namespaces, node pools. Without variables, since none are declared there.
+
+use hcl_edit::structure::Body;
+use serde_json::Value as Json;
+
+use crate::{
+    decode::Instance,
+    diagnostic::{Diagnostic, Source},
+    eval::{Evaluator, Scope},
+    functions::Environment,
+    schema::{self, Schema},
+    syntax,
+};
+
+/// A kind of file, which decides what may stand in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Document {
+    Namespace,
+    NodePool,
+}
+
+impl Document {
+    fn schema(self) -> &'static Schema {
+        match self {
+            Self::Namespace => &schema::NAMESPACE,
+            Self::NodePool => &schema::NODE_POOLS,
+        }
+    }
+}
+
+/// Reads a file. Returns it in the API's form, or all that is wrong with it.
+pub fn parse_document(document: Document, source: &str, file_name: &str) -> Result<Json, Vec<Diagnostic>> {
+    let source = Source::new(file_name, source);
+    let body = syntax::parse_body(&source).map_err(|problem| vec![problem])?;
+    let environment = Environment { files: None, random: None };
+    let evaluator = Evaluator::new(&source, &environment);
+    let read = evaluator.decode(&whole(&body), document.schema(), None);
+    let problems = evaluator.take_diagnostics();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    match document {
+        Document::NodePool => only_pool(read),
+        Document::Namespace => Ok(read),
+    }
+}
+
+/// A file is a block without braces.
+fn whole(body: &Body) -> Instance<'_> {
+    Instance { name: String::new(), ident: 0..0, header: 0..0, brace: 0..0, labels: Vec::new(), body, scope: Scope::default() }
+}
+
+fn only_pool(mut read: Json) -> Result<Json, Vec<Diagnostic>> {
+    let pools = read.get_mut("Pools").and_then(Json::as_array_mut).map(std::mem::take).unwrap_or_default();
+    match <[Json; 1]>::try_from(pools) {
+        Ok([pool]) => Ok(pool),
+        Err(pools) => {
+            let found = format!("One node_pool block is wanted, and {} are there.", pools.len());
+            Err(vec![Diagnostic::general("Not one node_pool block", found)])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn namespaces_and_pools_are_read() {
+        let namespace = r#"
+            name        = "team"
+            description = "ours"
+            quota       = "small"
+            meta { owner = "us" }
+            capabilities { enabled_task_drivers = ["docker"] }
+            node_pool_config {
+              default = "gpu"
+              allowed = ["gpu", "edge"]
+            }
+            vault { denied = ["old"] }
+        "#;
+        let want = json!({
+            "Name": "team", "Description": "ours", "Quota": "small", "Meta": { "owner": "us" },
+            "Capabilities": { "EnabledTaskDrivers": ["docker"] },
+            "NodePoolConfiguration": { "Default": "gpu", "Allowed": ["gpu", "edge"] },
+            "VaultConfiguration": { "Denied": ["old"] },
+        });
+        assert_eq!(parse_document(Document::Namespace, namespace, "ns.hcl").unwrap(), want);
+        let pool = r#"
+            node_pool "gpu" {
+              description = "with cards"
+              node_identity_ttl = "12h"
+              scheduler_config {
+                scheduler_algorithm = "spread"
+                memory_oversubscription_enabled = true
+              }
+            }
+        "#;
+        let want = json!({
+            "Name": "gpu", "Description": "with cards", "NodeIdentityTTL": 43_200_000_000_000_i64,
+            "SchedulerConfiguration": { "SchedulerAlgorithm": "spread", "MemoryOversubscriptionEnabled": true },
+        });
+        assert_eq!(parse_document(Document::NodePool, pool, "pool.hcl").unwrap(), want);
+    }
+
+    #[test]
+    fn mistakes_have_their_place() {
+        for (document, text, want) in [
+            (Document::Namespace, "nam = \"x\"", "Did you mean \"name\"?"),
+            (Document::Namespace, "name = ", "x.hcl:1"),
+            (Document::NodePool, "", "One node_pool block is wanted, and 0 are there"),
+            (Document::NodePool, "node_pool \"a\" {}\nnode_pool \"b\" {}", "and 2 are there"),
+            (Document::NodePool, "node_pool {}", "must have 1 labels"),
+        ] {
+            let problems = crate::to_terminal_text(&parse_document(document, text, "x.hcl").unwrap_err());
+            assert!(problems.contains(want), "{text:?}: {problems}");
+        }
+    }
+}
