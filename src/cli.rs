@@ -36,6 +36,9 @@ enum Command {
     /// Divide jobs into namespaces
     #[command(subcommand)]
     Namespace(commands::namespace::Command),
+    /// Limit what the allocations of namespaces hold together
+    #[command(subcommand)]
+    Quota(commands::quota::Command),
     /// See evaluations
     #[command(subcommand)]
     Eval(commands::eval::Command),
@@ -114,6 +117,7 @@ impl Cli {
             Command::Alloc(command) => command.run(reach),
             Command::Node(command) => command.run(reach),
             Command::Namespace(command) => command.run(reach),
+            Command::Quota(command) => command.run(reach),
             Command::Eval(command) => command.run(reach),
             Command::Service(command) => command.run(reach),
             Command::Kv(command) => command.run(reach),

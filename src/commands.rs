@@ -12,6 +12,7 @@ pub(crate) mod kv;
 pub(crate) mod namespace;
 pub(crate) mod node;
 pub(crate) mod operator;
+pub(crate) mod quota;
 pub(crate) mod secret;
 pub(crate) mod server;
 pub(crate) mod service;

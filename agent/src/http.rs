@@ -28,6 +28,7 @@ mod namespaces;
 mod node_pools;
 mod nodes;
 mod operator;
+mod quotas;
 mod reply;
 mod route;
 mod search;

@@ -19,6 +19,7 @@ mod exec;
 mod jobs;
 mod nodes;
 mod operator;
+mod quotas;
 mod storage;
 
 pub use deployments::DeploymentChanged;

@@ -1,4 +1,4 @@
-//! What else people write in the language of job files: namespaces, node pools. Without variables, since none are declared there.
+//! What else people write in the language of job files: namespaces, node pools, quotas. Without variables, since none are declared there.
 
 use hcl_edit::structure::Body;
 use serde_json::Value as Json;
@@ -17,6 +17,7 @@ use crate::{
 pub enum Document {
     Namespace,
     NodePool,
+    Quota,
 }
 
 impl Document {
@@ -24,6 +25,7 @@ impl Document {
         match self {
             Self::Namespace => &schema::NAMESPACE,
             Self::NodePool => &schema::NODE_POOLS,
+            Self::Quota => &schema::QUOTA,
         }
     }
 }
@@ -41,7 +43,7 @@ pub fn parse_document(document: Document, source: &str, file_name: &str) -> Resu
     }
     match document {
         Document::NodePool => only_pool(read),
-        Document::Namespace => Ok(read),
+        Document::Namespace | Document::Quota => Ok(read),
     }
 }
 
@@ -103,6 +105,41 @@ mod tests {
             "SchedulerConfiguration": { "SchedulerAlgorithm": "spread", "MemoryOversubscriptionEnabled": true },
         });
         assert_eq!(parse_document(Document::NodePool, pool, "pool.hcl").unwrap(), want);
+    }
+
+    #[test]
+    fn quotas_are_read() {
+        let quota = r#"
+            name = "team"
+            limit {
+              region = "global"
+              region_limit {
+                cpu = 2500
+                cores = -1
+                memory = 1000
+                memory_max = 2000
+                device "nvidia/gpu" { count = 1 }
+                storage { variables = 5 }
+              }
+              variables_limit = 10
+            }
+            limit { region = "eu" }
+        "#;
+        let want = json!({
+            "Name": "team",
+            "Limits": [
+                {
+                    "Region": "global",
+                    "RegionLimit": {
+                        "CPU": 2500, "Cores": -1, "MemoryMB": 1000, "MemoryMaxMB": 2000,
+                        "Devices": [{ "Name": "nvidia/gpu", "Count": 1 }], "Storage": { "VariablesMB": 5 },
+                    },
+                    "VariablesLimit": 10,
+                },
+                { "Region": "eu" },
+            ],
+        });
+        assert_eq!(parse_document(Document::Quota, quota, "q.hcl").unwrap(), want);
     }
 
     #[test]

@@ -151,6 +151,9 @@ pub struct Evaluation {
     /// For a blocked one: constraints look at what is unique to a node, so a class says nothing.
     #[serde(rename = "EscapedComputedClass", skip_serializing_if = "std::ops::Not::not")]
     pub escaped_computed_class: bool,
+    /// For a blocked one: the quota of which more was asked for than there is.
+    #[serde(rename = "QuotaLimitReached", skip_serializing_if = "String::is_empty")]
+    pub quota_limit_reached: String,
     #[serde(rename = "AnnotatePlan", skip_serializing_if = "std::ops::Not::not")]
     pub annotate_plan: bool,
     #[serde(rename = "PlanAnnotations", skip_serializing_if = "Option::is_none")]
@@ -197,6 +200,7 @@ impl Default for Evaluation {
             failed_tg_allocs: BTreeMap::new(),
             class_eligibility: Map::default(),
             escaped_computed_class: false,
+            quota_limit_reached: String::new(),
             annotate_plan: false,
             plan_annotations: None,
             queued_allocations: BTreeMap::new(),
@@ -212,6 +216,11 @@ impl Default for Evaluation {
 impl Evaluation {
     pub fn job_key(&self) -> JobKey {
         JobKey { namespace: self.namespace.clone(), id: self.job_id.clone() }
+    }
+
+    /// Whether room on nodes could help it: not, where its quota is all that is in the way.
+    pub fn waits_for_nodes(&self) -> bool {
+        self.quota_limit_reached.is_empty() || self.failed_tg_allocs.values().any(|metric| metric.quota_exhausted.is_empty())
     }
 
     pub fn should_block(&self) -> bool {

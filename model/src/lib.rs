@@ -19,6 +19,7 @@ pub mod kv;
 pub mod namespace;
 pub mod node;
 pub mod plan;
+pub mod quota;
 pub mod resources;
 pub mod rpc;
 pub mod secret;

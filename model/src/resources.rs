@@ -133,10 +133,15 @@ pub struct AllocatedDevice {
 impl AllocatedResources {
     /// The sum over tasks that may run at the same time. Tasks before and after the main ones do not run beside them, so the larger counts.
     pub fn amounts(&self) -> Amounts {
+        self.most(AllocatedTask::amounts)
+    }
+
+    /// The same with `of` as what each task counts for.
+    pub(crate) fn most(&self, of: impl Fn(&AllocatedTask) -> Amounts) -> Amounts {
         use crate::job::LifecycleHook::{Poststart, Poststop, Prestart};
         let (mut main, mut before, mut after) = (Amounts::default(), Amounts::default(), Amounts::default());
         for (name, task) in &self.tasks {
-            let amounts = task.amounts();
+            let amounts = of(task);
             let lifecycle = self.task_lifecycles.get(name).and_then(Option::as_ref);
             match lifecycle.map(|l| (l.hook, l.sidecar)) {
                 Some((Prestart, false)) => before = before.plus(amounts),

@@ -23,6 +23,7 @@ pub mod namespace;
 pub mod node;
 pub mod nodes;
 pub mod operator;
+pub mod quota;
 pub mod search;
 pub mod service;
 pub mod snapshot;

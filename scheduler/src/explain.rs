@@ -5,6 +5,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use drover_model::{
     ids::Name,
     job::{Job, TaskGroup},
+    quota::QuotaUse,
     resources::Amounts,
 };
 
@@ -51,6 +52,8 @@ fn explain(snapshot: &dyn Snapshot, fleet: &Fleet<'_>, live: &Live, job: &Job, g
     let (ask, requirements) = (Ask::new(group, config.memory_oversubscription), Requirements::new(job, group));
     let context = Context { snapshot, fleet, live, algorithm: config.algorithm, ties: Ties::default(), newest: true };
     let search = Search::new(context, job, group, &ask, &requirements);
+    let quota = snapshot.quota(&job.namespace);
+    let beyond = quota.as_ref().and_then(|quota| Some((&quota.name, quota.shortage(&ask.least_quota_use(), &QuotaUse::default())?)));
     let mut fits = 0;
     let mut filtered: BTreeMap<String, usize> = BTreeMap::new();
     let mut lacking: BTreeMap<Misfit, Bucket> = BTreeMap::new();
@@ -77,6 +80,14 @@ fn explain(snapshot: &dyn Snapshot, fleet: &Fleet<'_>, live: &Live, job: &Job, g
     if !parts.is_empty() {
         sentence.push_str(": ");
         sentence.push_str(&parts.join(", "));
+    }
+    if let Some((quota, shortage)) = beyond {
+        // Whatever the nodes have.
+        return Reason {
+            group: group.name.clone(),
+            fits: 0,
+            sentence: format!("quota {quota:?} is reached: {shortage}; without it, {sentence}"),
+        };
     }
     Reason { group: group.name.clone(), fits, sentence }
 }

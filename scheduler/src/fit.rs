@@ -145,6 +145,9 @@ pub enum Misfit {
     NoAddress(String),
     #[error("devices: no devices match request")]
     Devices,
+    /// Of the devices that the node has left, none is one that the quota still allows.
+    #[error("quota")]
+    Quota,
 }
 
 fn printed(name: &str) -> impl fmt::Display + '_ {

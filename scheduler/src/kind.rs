@@ -79,6 +79,7 @@ fn blocked(request: &Request<'_>, placer: &Placer<'_>, stream: &mut Stream) -> O
         failed_tg_allocs: placer.failed.iter().map(|(group, metric)| (group.clone(), Arc::new(metric.clone()))).collect(),
         class_eligibility: placer.class_eligibility.clone(),
         escaped_computed_class: placer.escaped,
+        quota_limit_reached: placer.quota_reached().unwrap_or_default().to_owned(),
         snapshot_index: request.snapshot.index(),
         create_time: request.inputs.now,
         modify_time: request.inputs.now,

@@ -20,6 +20,7 @@ pub use error::Error;
 pub use explain::{Reason, why};
 pub use fit::{HostPorts, Misfit, Usage, apply_check};
 pub use inputs::{Inputs, Lane};
+pub use quota::QuotaRoom;
 pub use snapshot::{Algorithm, Config, Preemption, Snapshot};
 
 mod error;
@@ -29,6 +30,7 @@ pub mod fit;
 mod inputs;
 mod kind;
 mod place;
+mod quota;
 mod reconcile;
 mod snapshot;
 

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ops::Range,
     sync::Arc,
 };
 
@@ -18,7 +17,7 @@ use drover_model::{
 };
 
 use crate::{
-    Config, Inputs, Lane, Snapshot,
+    Config, Inputs, Lane, QuotaRoom, Snapshot,
     feasible::Requirements,
     fit::Misfit,
     inputs::Stream,
@@ -40,6 +39,7 @@ pub(crate) mod metric;
 mod network;
 mod preempt;
 mod property;
+mod quota;
 mod score;
 pub(crate) mod search;
 mod spread;
@@ -76,20 +76,15 @@ pub(crate) enum Placed {
     No,
 }
 
-/// What making room on a node would cost.
-struct Sacrifice {
-    /// The highest priority among the victims, and their number.
-    cost: (u8, usize),
-    row: Row,
-    victims: Vec<Arc<Allocation>>,
-}
-
 pub(crate) struct Placer<'s> {
     snapshot: &'s dyn Snapshot,
     evaluation: &'s Evaluation,
     config: Config,
     /// Tells the newest version of the job from those before it.
     version: u64,
+    /// What is left of the namespace's quota, as the plan stands.
+    quota: Option<QuotaRoom>,
+    quota_reached: bool,
     lane: Lane,
     fleet: Fleet<'s>,
     live: Live,
@@ -112,6 +107,8 @@ impl<'s> Placer<'s> {
             evaluation,
             config: snapshot.scheduler_config(&job.node_pool),
             version: job.version,
+            quota: snapshot.quota(&job.namespace),
+            quota_reached: false,
             lane: inputs.lane,
             fleet: Fleet::new(snapshot, job),
             live: Live::new(),
@@ -136,6 +133,7 @@ impl<'s> Placer<'s> {
     /// An allocation of the job that is stopped by this plan: its room is free.
     pub(crate) fn release(&mut self, allocation: &Allocation) {
         self.leaving.insert(allocation.id);
+        self.give_back_to_quota(allocation);
         if let Some(row) = self.fleet.row(allocation.node_id).filter(|_| allocation.holds_resources()) {
             self.fleet.remove(row, allocation);
         }
@@ -191,13 +189,15 @@ impl<'s> Placer<'s> {
             if let Some(old) = replaced {
                 self.give_up(&mut search, old);
             }
-            let pick = search.admits(&self.fleet, *row).then(|| Pick { row: *row, parts: search.parts(&self.fleet, *row) });
-            let allocation =
-                pick.and_then(|pick| self.take(&mut search, want, Pick { parts: pick.parts.alone(), ..pick }, &survey, Some(&[])).ok());
-            match allocation.or_else(|| self.preempt(&mut search, want, &survey, *row..*row + 1)) {
+            let shortage = self.beyond_quota(&search, want);
+            let allocation = if shortage.is_none() { self.place_on(&mut search, want, &survey, *row) } else { None };
+            match allocation {
                 Some(allocation) => placed.push(Placed::Yes(Box::new(allocation))),
                 None => {
-                    self.note_failure(&search, want, job, Some(*row));
+                    match shortage {
+                        Some(shortage) => self.note_shortage(&survey, want, shortage),
+                        None => self.note_failure(&search, want, job, Some(*row)),
+                    }
                     if let Some(old) = replaced {
                         self.take_back(&mut search, old);
                     }
@@ -206,6 +206,19 @@ impl<'s> Placer<'s> {
             }
         }
         placed
+    }
+
+    fn place_on(&mut self, search: &mut Search<'_>, want: &Want, survey: &Arc<AllocMetric>, row: Row) -> Option<Allocation> {
+        let pick = search.admits(&self.fleet, row).then(|| Pick { row, parts: search.parts(&self.fleet, row).alone() });
+        let taken = pick.map(|pick| self.take(search, want, pick, survey, Some(&[])));
+        match taken {
+            Some(Ok(allocation)) => Some(allocation),
+            Some(Err(Misfit::Quota)) => {
+                search.exclude(row, Misfit::Quota);
+                None
+            }
+            _ => self.preempt(search, want, survey, row..row + 1),
+        }
     }
 
     fn search<'a>(&mut self, job: &'a Job, group: &'a TaskGroup, ask: &'a Ask<'a>, requirements: &'a Requirements<'a>) -> Search<'a> {
@@ -230,16 +243,24 @@ impl<'s> Placer<'s> {
             if let Some(old) = replaced {
                 self.give_up(&mut search, old);
             }
-            let detailed = index < DETAILED_METRICS;
-            let allocation = self.place_one(&mut search, want, &survey, detailed);
-            let rows = if hopeless { 0..0 } else { 0..self.fleet.len() };
-            let allocation = allocation.or_else(|| self.preempt(&mut search, want, &survey, rows));
-            // Nobody makes way for the next one either, and looking at all nodes again for each of thousands would take long.
-            hopeless = allocation.is_none();
+            let shortage = self.beyond_quota(&search, want);
+            let allocation = if shortage.is_none() {
+                let rows = if hopeless { 0..0 } else { 0..self.fleet.len() };
+                let allocation = self.place_one(&mut search, want, &survey, index < DETAILED_METRICS);
+                let allocation = allocation.or_else(|| self.preempt(&mut search, want, &survey, rows));
+                // Nobody makes way for the next one either, and looking at all nodes again for each of thousands would take long.
+                hopeless = allocation.is_none();
+                allocation
+            } else {
+                None
+            };
             match allocation {
                 Some(allocation) => placed.push(Placed::Yes(Box::new(allocation))),
                 None => {
-                    self.note_failure(&search, want, job, None);
+                    match shortage {
+                        Some(shortage) => self.note_shortage(&survey, want, shortage),
+                        None => self.note_failure(&search, want, job, None),
+                    }
                     if let Some(old) = replaced {
                         self.take_back(&mut search, old);
                     }
@@ -267,6 +288,9 @@ impl<'s> Placer<'s> {
             }
             search.restored(&self.fleet, row);
         }
+        if old.holds_resources() {
+            self.take_of_quota(old);
+        }
     }
 
     fn place_one(&mut self, search: &mut Search<'_>, want: &Want, survey: &Arc<AllocMetric>, detailed: bool) -> Option<Allocation> {
@@ -293,6 +317,7 @@ impl<'s> Placer<'s> {
     ) -> Result<Allocation, Misfit> {
         let node = self.fleet.node(pick.row);
         let resources = search.ask.assign(node, self.fleet.exclusive(pick.row), self.stream.number())?;
+        self.check_quota(want, &resources)?;
         let metrics = match best {
             Some(best) => Arc::new(AllocMetric { score_meta_data: metric::scores(&self.fleet, pick, best), ..(**survey).clone() }),
             None => Arc::clone(survey),
@@ -303,40 +328,10 @@ impl<'s> Placer<'s> {
         Ok(allocation)
     }
 
-    /// Makes room on that of the rows where it costs least, if the operator lets jobs of this kind do so.
-    fn preempt(&mut self, search: &mut Search<'_>, want: &Want, survey: &Arc<AllocMetric>, rows: Range<Row>) -> Option<Allocation> {
-        let priority = want.job.priority.checked_sub(preempt::PRIORITY_GAP)?;
-        if !self.config.preemption.allowed_for(want.job.kind) {
-            return None;
-        }
-        let mut best: Option<Sacrifice> = None;
-        for row in rows.filter(|row| search.is_feasible(*row) && !search.shares_host(*row) && search.violates(*row).is_none()) {
-            let mut candidates = self.snapshot.node_allocations(self.fleet.node(row).id);
-            candidates.retain(|other| {
-                other.job.priority <= priority
-                    && other.job_key() != want.job.key()
-                    && !other.is_server_terminal()
-                    && !self.leaving.contains(&other.id)
-            });
-            let Some(victims) = preempt::victims(search, &self.fleet, row, candidates) else { continue };
-            let cost = (victims.iter().map(|victim| victim.job.priority).max().unwrap_or(0), victims.len());
-            if best.as_ref().is_none_or(|least| cost < least.cost) {
-                best = Some(Sacrifice { cost, row, victims });
-            }
-        }
-        let Sacrifice { row, victims, .. } = best?;
-        victims.iter().for_each(|victim| self.release(victim));
-        search.exhausted.remove(&row);
-        let pick = Pick { row, parts: search.parts(&self.fleet, row) };
-        let mut allocation = self.take(search, want, pick, survey, Some(&[])).ok()?;
-        allocation.preempted_allocations = victims.iter().map(|victim| victim.id).collect();
-        self.evicted.extend(victims.into_iter().map(|victim| (victim, allocation.id)));
-        Some(allocation)
-    }
-
     fn settle(&mut self, search: &mut Search<'_>, row: Row, allocation: &Allocation, amounts: Amounts) {
         self.fleet.add(row, allocation, amounts);
         self.keep(allocation, false);
+        self.take_of_quota(allocation);
         search.placed(&self.fleet, row);
     }
 
@@ -384,12 +379,18 @@ impl<'s> Placer<'s> {
     /// `row` is where it had to be placed; none if it could have been anywhere.
     fn note_failure(&mut self, search: &Search<'_>, want: &Want, job: &Job, row: Option<Row>) {
         *self.queued.entry(want.group.clone()).or_default() += 1;
-        if let Some(metric) = self.failed.get_mut(&want.group) {
+        self.quota_reached |= Self::is_kept_by_quota(search);
+        let before = self.failed.get_mut(&want.group);
+        let short = before.as_ref().map_or(0, |metric| metric.coalesced_failures + 1);
+        if let Some(metric) = before.filter(|metric| metric.quota_exhausted.is_empty()) {
             metric::coalesce(metric);
             return;
         }
+        // What was kept back by the quota alone until now waits for nodes too.
         let rows = row.map_or(0..self.fleet.len(), |row| row..row + 1);
-        self.failed.insert(want.group.clone(), metric::failure(search, &self.fleet, job, rows));
+        let mut metric = metric::failure(search, &self.fleet, job, rows);
+        (0..short).for_each(|_| metric::coalesce(&mut metric));
+        self.failed.insert(want.group.clone(), metric);
         self.escaped |= search.requirements.escape_class();
         for (node, in_scope) in self.fleet.scopes() {
             let eligible = in_scope && search.requirements.refused_by_class(node).is_none();

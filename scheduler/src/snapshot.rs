@@ -10,7 +10,7 @@ use drover_model::{
     node::Node,
 };
 
-use crate::fit::Usage;
+use crate::{fit::Usage, quota::QuotaRoom};
 
 /// The state of the cluster at one index. Implemented by the servers' state and by tests; every answer must be of the same index.
 pub trait Snapshot {
@@ -34,6 +34,11 @@ pub trait Snapshot {
 
     /// The operator's settings for jobs of a node pool.
     fn scheduler_config(&self, node_pool: &str) -> Config;
+
+    /// The quota of a namespace, with what is used of it; none when nothing limits the namespace.
+    fn quota(&self, _namespace: &str) -> Option<QuotaRoom> {
+        None
+    }
 }
 
 /// Whether nodes are filled up one after another or evenly.

@@ -10,6 +10,7 @@ mod scheduling {
     mod placement;
     mod preemption;
     mod properties;
+    mod quotas;
     mod rescheduling;
     mod rollouts;
     mod steady;

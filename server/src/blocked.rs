@@ -1,4 +1,4 @@
-//! Evaluations that wait for room: woken when nodes that could help come, change, or have something freed.
+//! Evaluations that wait for room: woken when nodes that could help come, change, or have something freed, or when the quota that they have reached allows more.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,8 +10,28 @@ use drover_model::{
     ids::{EvalId, JobKey},
 };
 
-/// Classes whose last wake-up is remembered. Beyond that the oldest is forgotten, which only costs an evaluation that is tried once in vain.
-const MAX_CLASSES: usize = 4096;
+/// Classes and quotas whose last wake-up is remembered. Beyond that the oldest is forgotten, which only costs an evaluation that is tried once in vain.
+const MAX_SOURCES: usize = 4096;
+
+/// Where room came from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    Class(String),
+    Quota(String),
+}
+
+impl Source {
+    /// Whether it may help an evaluation. A class that it has not seen may.
+    fn may_help(&self, evaluation: &Evaluation) -> bool {
+        match self {
+            Self::Class(class) => {
+                let suits = || evaluation.escaped_computed_class || evaluation.class_eligibility.get(class).copied().unwrap_or(true);
+                evaluation.waits_for_nodes() && suits()
+            }
+            Self::Quota(quota) => evaluation.quota_limit_reached == *quota,
+        }
+    }
+}
 
 /// All in memory: a new leader fills it from the state.
 #[derive(Debug, Default)]
@@ -25,8 +45,8 @@ struct Inner {
     evaluations: BTreeMap<EvalId, Arc<Evaluation>>,
     /// One per job: the newest knows best what is missing.
     by_job: BTreeMap<JobKey, EvalId>,
-    /// At which index nodes of a class last came to have more room. An evaluation that looked at an older state is tried again at once.
-    woken: BTreeMap<String, u64>,
+    /// At which index there last came to be more room there. An evaluation that looked at an older state is tried again at once.
+    woken: BTreeMap<Source, u64>,
     /// Everything before this index is too long ago to know.
     forgotten_before: u64,
 }
@@ -76,12 +96,22 @@ impl Blocked {
     /// Nodes of `class` may take more since `index`: gives out those whom that may help.
     #[must_use]
     pub fn unblock(&self, class: &str, index: u64) -> Vec<Arc<Evaluation>> {
+        self.wake(Source::Class(class.to_owned()), index)
+    }
+
+    /// A quota may allow more since `index`: gives out those who have reached it.
+    #[must_use]
+    pub fn unblock_quota(&self, quota: &str, index: u64) -> Vec<Arc<Evaluation>> {
+        self.wake(Source::Quota(quota.to_owned()), index)
+    }
+
+    fn wake(&self, source: Source, index: u64) -> Vec<Arc<Evaluation>> {
         let mut inner = self.lock();
         if !inner.enabled {
             return Vec::new();
         }
-        inner.note_wake_up(class, index);
-        let helped: BTreeSet<EvalId> = inner.evaluations.values().filter(|evaluation| may_help(evaluation, class)).map(|e| e.id).collect();
+        let helped: BTreeSet<EvalId> = inner.evaluations.values().filter(|evaluation| source.may_help(evaluation)).map(|e| e.id).collect();
+        inner.note_wake_up(source, index);
         let mut woken = Vec::with_capacity(helped.len());
         for id in helped {
             if let Some(evaluation) = inner.evaluations.remove(&id) {
@@ -93,11 +123,6 @@ impl Blocked {
     }
 }
 
-/// Whether a node of `class` may take what the evaluation could not place. A class that it has not seen may.
-fn may_help(evaluation: &Evaluation, class: &str) -> bool {
-    evaluation.escaped_computed_class || evaluation.class_eligibility.get(class).copied().unwrap_or(true)
-}
-
 impl Inner {
     fn remove_job(&mut self, key: &JobKey) {
         if let Some(id) = self.by_job.remove(key) {
@@ -107,18 +132,15 @@ impl Inner {
 
     fn missed_wake_up(&self, evaluation: &Evaluation) -> bool {
         evaluation.snapshot_index < self.forgotten_before
-            || self.woken.iter().any(|(class, index)| *index > evaluation.snapshot_index && may_help(evaluation, class))
+            || self.woken.iter().any(|(source, index)| *index > evaluation.snapshot_index && source.may_help(evaluation))
     }
 
-    fn note_wake_up(&mut self, class: &str, index: u64) {
-        match self.woken.get_mut(class) {
-            Some(known) => *known = index.max(*known),
-            None => {
-                self.woken.insert(class.to_owned(), index);
-            }
-        }
-        if self.woken.len() > MAX_CLASSES
-            && let Some((oldest, index)) = self.woken.iter().min_by_key(|(_, index)| **index).map(|(class, index)| (class.clone(), *index))
+    fn note_wake_up(&mut self, source: Source, index: u64) {
+        let known = self.woken.entry(source).or_default();
+        *known = index.max(*known);
+        if self.woken.len() > MAX_SOURCES
+            && let Some((oldest, index)) =
+                self.woken.iter().min_by_key(|(_, index)| **index).map(|(source, index)| (source.clone(), *index))
         {
             self.woken.remove(&oldest);
             self.forgotten_before = index;
@@ -128,7 +150,7 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
-    use drover_model::json::Map;
+    use drover_model::{allocation::AllocMetric, json::Map};
 
     use super::*;
 
@@ -161,6 +183,32 @@ mod tests {
             assert_eq!(blocked.block(evaluation(1, "web", &classes, escaped)), None, "{name}");
             assert_eq!(blocked.unblock(woken_by, 11).len(), usize::from(want), "{name}");
             assert_eq!(blocked.len(), usize::from(!want), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_quota_wakes_those_who_have_reached_it_and_nodes_do_not() {
+        let short = |quota: &str| Arc::new(AllocMetric { quota_exhausted: vec![quota.to_owned()].into(), ..AllocMetric::default() });
+        let full = Arc::<AllocMetric>::default();
+        let both = [("a", short("memory")), ("b", full)];
+        for (name, reached, failed, by_class, by_quota) in [
+            ("the quota only", "team", &[("a", short("memory"))][..], false, true),
+            ("another quota", "other", &[("a", short("memory"))], false, false),
+            ("one group the quota, another one the nodes", "team", &both, true, true),
+            ("nodes only", "", &both[1..], true, false),
+        ] {
+            let waiting = || {
+                let failed = failed.iter().map(|(group, metric)| ((*group).into(), Arc::clone(metric))).collect();
+                let known = Evaluation::clone(&evaluation(1, "web", &[("x", true)], false));
+                Arc::new(Evaluation { quota_limit_reached: reached.to_owned(), failed_tg_allocs: failed, ..known })
+            };
+            let blocked = blocked();
+            assert!(blocked.block(waiting()).is_none(), "{name}");
+            assert_eq!(blocked.unblock("x", 11).len(), usize::from(by_class), "{name}");
+            // Whoever comes back after a wake-up that it has not seen is tried at once.
+            assert_eq!(blocked.block(waiting()).is_some(), by_class, "{name}");
+            assert_eq!(blocked.unblock_quota("team", 12).len(), usize::from(by_quota && !by_class), "{name}");
+            assert_eq!(blocked.block(waiting()).is_some(), by_quota || by_class, "{name}");
         }
     }
 

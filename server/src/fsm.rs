@@ -29,6 +29,7 @@ mod job;
 mod namespace;
 mod node;
 mod plan;
+mod quota;
 mod restore;
 mod template;
 #[cfg(test)]
@@ -39,13 +40,22 @@ mod variable;
 pub fn apply(state: &mut State, index: u64, proposed: Proposed) -> (Applied, Vec<Effect>) {
     state.begin(index);
     let Proposed { version: _, at, command } = proposed;
-    let mut change =
-        Change { state, index, at, effects: Vec::new(), nodes: BTreeSet::new(), deployments: BTreeSet::new(), classes: BTreeSet::new() };
+    let mut change = Change {
+        state,
+        index,
+        at,
+        effects: Vec::new(),
+        nodes: BTreeSet::new(),
+        deployments: BTreeSet::new(),
+        classes: BTreeSet::new(),
+        quotas: BTreeSet::new(),
+    };
     let done = change.run(command);
     change.finish();
-    let Change { mut effects, nodes, deployments, classes, .. } = change;
+    let Change { mut effects, nodes, deployments, classes, quotas, .. } = change;
     effects.extend(deployments.into_iter().map(Effect::DeploymentChanged));
     effects.extend(classes.into_iter().map(|class| Effect::Unblock { class, index }));
+    effects.extend(quotas.into_iter().map(|quota| Effect::UnblockQuota { quota, index }));
     if !nodes.is_empty() {
         effects.push(Effect::AllocationsChanged { nodes });
     }
@@ -86,6 +96,8 @@ struct Change<'a> {
     deployments: BTreeSet<DeploymentId>,
     /// Classes of nodes that may take more than before.
     classes: BTreeSet<String>,
+    /// Quotas that may allow more than before.
+    quotas: BTreeSet<String>,
 }
 
 impl Change<'_> {
@@ -139,6 +151,8 @@ impl Change<'_> {
             Command::NamespaceDelete { name } => self.namespace_delete(&name),
             Command::NodePoolPut { pool } => self.node_pool_put(*pool),
             Command::NodePoolDelete { name } => self.node_pool_delete(&name),
+            Command::QuotaPut { quota } => self.quota_put(*quota),
+            Command::QuotaDelete { name } => self.quota_delete(&name),
             Command::SchedulerConfig { config, check } => self.scheduler_config(*config, check),
             Command::AutopilotConfig { config, check } => self.autopilot_config(*config, check),
             Command::StateRestore { id, part, of, data } => self.state_restore(id, part, of, data),
@@ -241,11 +255,12 @@ impl Change<'_> {
         let id = allocation.id;
         let ended = allocation.is_client_terminal();
         let held = self.state.allocation(id).is_some_and(|old| old.holds_resources());
-        let node = allocation.node_id;
+        let (node, namespace) = (allocation.node_id, allocation.namespace.clone());
         self.state.put_allocation(allocation);
         if ended && held {
             self.remove_services_of(id);
             self.unblock(node);
+            self.unblock_quota_of(&namespace);
         }
     }
 

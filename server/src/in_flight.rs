@@ -15,13 +15,14 @@ use std::{
 use drover_model::{
     allocation::Allocation,
     deployment::Deployment,
-    ids::{AllocId, JobKey, NodeId},
+    ids::{AllocId, JobKey, Name, NodeId},
     job::Job,
     node::Node,
     plan::Plan,
+    quota::QuotaUse,
     resources::AllocatedResources,
 };
-use drover_scheduler::{Config, Snapshot, Usage, apply_check};
+use drover_scheduler::{Config, QuotaRoom, Snapshot, Usage, apply_check};
 
 use crate::state::{State, StateStore};
 
@@ -32,8 +33,33 @@ struct Coming {
     resources: Arc<AllocatedResources>,
 }
 
-/// What a plan places, by node.
-type Placements = BTreeMap<NodeId, Vec<Coming>>;
+/// What a plan places.
+#[derive(Clone, Debug, Default)]
+struct Placements {
+    /// Of its job.
+    namespace: Name,
+    by_node: BTreeMap<NodeId, Vec<Coming>>,
+}
+
+impl Placements {
+    fn of(plan: &Plan) -> Arc<Self> {
+        let namespace = plan.placements.first().map(|allocation| allocation.namespace.clone()).unwrap_or_default();
+        let mut by_node: BTreeMap<NodeId, Vec<Coming>> = BTreeMap::new();
+        for allocation in &plan.placements {
+            let coming = Coming { id: allocation.id, resources: Arc::clone(&allocation.resources) };
+            by_node.entry(allocation.node_id).or_default().push(coming);
+        }
+        Arc::new(Self { namespace, by_node })
+    }
+
+    /// Counts what the state does not have yet into what is used of a quota, if the namespace is under it.
+    fn add_to_quota(&self, state: &State, room: &mut QuotaRoom) {
+        if state.quota_of(&self.namespace) == Some(&room.name) {
+            let coming = self.by_node.values().flatten().filter(|coming| state.allocation(coming.id).is_none());
+            coming.for_each(|coming| room.used.add(&QuotaUse::of(&coming.resources)));
+        }
+    }
+}
 
 /// What the workers of one leader have announced.
 #[derive(Debug, Default)]
@@ -49,9 +75,11 @@ struct Inner {
     newest: u64,
     /// Under which number something was last announced for each node. Also of plans that are in the state by now, since who computes may not have seen that state.
     touched: BTreeMap<NodeId, u64>,
+    /// The same for each namespace: plans whose namespaces share a quota want the same room although they want other nodes.
+    namespaces: BTreeMap<Name, u64>,
 }
 
-/// Nodes whose last announcement is remembered. When there are more all are forgotten, which at worst lets the plan applier turn something down.
+/// Nodes, and namespaces, whose last announcement is remembered. When there are more all are forgotten, which at worst lets the plan applier turn something down.
 const MAX_TOUCHED: usize = 100_000;
 
 /// An announced plan. It is forgotten when this is dropped: by then its outcome is in the state, or it came to nothing.
@@ -67,7 +95,11 @@ impl Announced {
     pub fn given_up(&self, placed: &[AllocId]) -> BTreeSet<NodeId> {
         let placed: BTreeSet<AllocId> = placed.iter().copied().collect();
         let left = |coming: &[Coming]| coming.iter().any(|coming| !placed.contains(&coming.id));
-        self.placements.iter().filter(|(_, coming)| left(coming)).map(|(node, _)| *node).collect()
+        self.placements.by_node.iter().filter(|(_, coming)| left(coming)).map(|(node, _)| *node).collect()
+    }
+
+    pub fn namespace(&self) -> &Name {
+        &self.placements.namespace
     }
 }
 
@@ -100,15 +132,15 @@ impl InFlight {
         };
         let state = store.snapshot();
         let mut usage: BTreeMap<NodeId, Usage> = BTreeMap::new();
-        for (node, coming) in plans.iter().flat_map(|plan| plan.iter()) {
+        for (node, coming) in plans.iter().flat_map(|plan| plan.by_node.iter()) {
             add_coming(&state, &mut usage, *node, coming);
         }
-        Foresight { state, usage, seen }
+        Foresight { state, usage, plans, seen }
     }
 
     /// Announces a plan that was computed from a foresight, unless what others announced since then is in its way.
     pub fn announce(self: &Arc<Self>, plan: &Plan, seen: u64, store: &StateStore) -> Result<Announced, Beaten> {
-        let placements = by_node(plan);
+        let placements = Placements::of(plan);
         let mut inner = self.lock();
         if !inner.lets_pass(plan, &placements, seen, store) {
             self.turned_down.fetch_add(1, Ordering::Relaxed);
@@ -120,19 +152,10 @@ impl InFlight {
 
     /// Announces a plan whatever others have announced.
     pub fn insist(self: &Arc<Self>, plan: &Plan) -> Announced {
-        let placements = by_node(plan);
+        let placements = Placements::of(plan);
         let number = self.lock().add(placements.clone());
         Announced { ledger: Arc::clone(self), number, placements }
     }
-}
-
-fn by_node(plan: &Plan) -> Arc<Placements> {
-    let mut placements = Placements::new();
-    for allocation in &plan.placements {
-        let coming = Coming { id: allocation.id, resources: Arc::clone(&allocation.resources) };
-        placements.entry(allocation.node_id).or_default().push(coming);
-    }
-    Arc::new(placements)
 }
 
 impl Inner {
@@ -141,7 +164,11 @@ impl Inner {
         if self.touched.len() > MAX_TOUCHED {
             self.touched.clear();
         }
-        self.touched.extend(placements.keys().map(|node| (*node, self.newest)));
+        if self.namespaces.len() > MAX_TOUCHED {
+            self.namespaces.clear();
+        }
+        self.touched.extend(placements.by_node.keys().map(|node| (*node, self.newest)));
+        self.namespaces.insert(placements.namespace.clone(), self.newest);
         self.plans.insert(self.newest, placements);
         self.newest
     }
@@ -149,11 +176,14 @@ impl Inner {
     /// Whether a plan still fits on those of its nodes that plans announced after `seen` touch. The others are as its worker saw them, or emptier.
     fn lets_pass(&self, plan: &Plan, placements: &Placements, seen: u64, store: &StateStore) -> bool {
         let is_contested = |node: &&NodeId| self.touched.get(*node).is_some_and(|number| *number > seen);
-        let mut contested = placements.keys().filter(is_contested).peekable();
+        let mut contested = placements.by_node.keys().filter(is_contested).peekable();
+        let state = store.snapshot();
+        if !self.quota_lets_pass(plan, placements, seen, &state) {
+            return false;
+        }
         if contested.peek().is_none() {
             return true;
         }
-        let state = store.snapshot();
         // By node, once: a plan may have tens of thousands of placements, and all its nodes may be contested.
         let mut stopped: BTreeMap<NodeId, Vec<&Allocation>> = BTreeMap::new();
         for allocation in plan.stops.iter().filter_map(|stop| state.allocation(stop.id)).filter(|allocation| allocation.holds_resources()) {
@@ -165,11 +195,32 @@ impl Inner {
         }
         contested.all(|node| {
             let mut usage = BTreeMap::new();
-            self.plans.values().filter_map(|other| other.get(node)).for_each(|coming| add_coming(&state, &mut usage, *node, coming));
+            self.plans
+                .values()
+                .filter_map(|other| other.by_node.get(node))
+                .for_each(|coming| add_coming(&state, &mut usage, *node, coming));
             let usage = usage.remove(node).unwrap_or_else(|| state.node_usage(*node).clone());
             let (stopped, placed) = (stopped.remove(node).unwrap_or_default(), placed.remove(node).unwrap_or_default());
             apply_check(state.node(*node).map(|node| &**node), &usage, stopped, placed).is_ok()
         })
+    }
+}
+
+impl Inner {
+    /// The same for the quota of the plan's namespace.
+    fn quota_lets_pass(&self, plan: &Plan, placements: &Placements, seen: u64, state: &State) -> bool {
+        let Some(mut room) = state.quota_room(&placements.namespace) else { return true };
+        let shares = |namespace: &Name| state.quota_of(namespace) == Some(&room.name);
+        if !self.namespaces.iter().any(|(namespace, number)| *number > seen && shares(namespace)) {
+            return true;
+        }
+        self.plans.values().for_each(|other| other.add_to_quota(state, &mut room));
+        let stops = plan.stops.iter().filter(|stop| stop.preempted_by.is_none()).filter_map(|stop| state.allocation(stop.id));
+        let (mut asked, mut freed) = (QuotaUse::default(), QuotaUse::default());
+        stops.filter(|allocation| allocation.holds_resources()).for_each(|allocation| freed.add(&QuotaUse::of(&allocation.resources)));
+        room.used.remove(&freed);
+        plan.placements.iter().for_each(|allocation| asked.add(&QuotaUse::of(&allocation.resources)));
+        room.shortage(&asked, &freed).is_none()
     }
 }
 
@@ -186,6 +237,7 @@ pub struct Foresight {
     pub state: Arc<State>,
     /// Of the nodes on which something is announced.
     usage: BTreeMap<NodeId, Usage>,
+    plans: Vec<Arc<Placements>>,
     /// Plans announced after this one are not in it.
     pub seen: u64,
 }
@@ -229,6 +281,12 @@ impl Snapshot for Foresight {
 
     fn scheduler_config(&self, node_pool: &str) -> Config {
         Snapshot::scheduler_config(&*self.state, node_pool)
+    }
+
+    fn quota(&self, namespace: &str) -> Option<QuotaRoom> {
+        let mut room = self.state.quota_room(namespace)?;
+        self.plans.iter().for_each(|plan| plan.add_to_quota(&self.state, &mut room));
+        Some(room)
     }
 }
 

@@ -87,6 +87,12 @@ impl Services {
         self.blocked.unblock(class, index).into_iter().for_each(|evaluation| self.broker.enqueue(evaluation, now));
     }
 
+    /// A quota may allow more since `index`.
+    pub fn wake_blocked_by_quota(&self, quota: &str, index: u64) {
+        let now = self.runtime.clock.now();
+        self.blocked.unblock_quota(quota, index).into_iter().for_each(|evaluation| self.broker.enqueue(evaluation, now));
+    }
+
     fn lead(&self, state: &State, effect: Effect) {
         let now = self.runtime.clock.now();
         match effect {
@@ -101,6 +107,7 @@ impl Services {
                 self.blocked.forget(evaluation.id);
             }
             Effect::Unblock { class, index } => self.wake_blocked(&class, index),
+            Effect::UnblockQuota { quota, index } => self.wake_blocked_by_quota(&quota, index),
             Effect::DeploymentChanged(id) => {
                 // What rolls next to it, or has waited for its end.
                 self.rolls.extend(state.deployment(id).map(|deployment| deployment.job_key()).filter(|key| rolls::concerns(state, key)));

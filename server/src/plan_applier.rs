@@ -26,6 +26,7 @@ use crate::{broker::Broker, fsm::command::Command, propose::Propose, state::Stat
 use check::{Checked, UnderWay};
 
 pub(crate) mod check;
+mod quota;
 #[cfg(test)]
 mod tests;
 

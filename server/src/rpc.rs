@@ -29,6 +29,7 @@ mod operator;
 pub(crate) mod page;
 mod plan;
 mod proxy;
+mod quotas;
 mod register;
 mod search;
 mod why;
@@ -46,6 +47,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) store: &'a StateStore,
     pub(crate) proposer: &'a dyn Propose,
     pub(crate) runtime: &'a Runtime,
+    /// The servers' own.
+    pub(crate) region: &'a str,
 }
 
 /// What a read found.

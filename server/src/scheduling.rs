@@ -10,7 +10,7 @@ use drover_model::{
     namespace::PoolAlgorithm,
     node::Node,
 };
-use drover_scheduler::{Algorithm, Config, Preemption, Snapshot, Usage};
+use drover_scheduler::{Algorithm, Config, Preemption, QuotaRoom, Snapshot, Usage};
 
 use crate::state::{SchedulerAlgorithm, State};
 
@@ -41,6 +41,10 @@ impl Snapshot for State {
 
     fn latest_deployment(&self, key: &JobKey) -> Option<Arc<Deployment>> {
         self.latest_rollout(key).cloned()
+    }
+
+    fn quota(&self, namespace: &str) -> Option<QuotaRoom> {
+        self.quota_room(namespace)
     }
 
     /// What the pool says goes before what holds for the cluster.

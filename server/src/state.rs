@@ -13,6 +13,7 @@ use drover_model::{
     kv::{KvEntry, StoredSecret},
     namespace::{Namespace, NodePool},
     node::Node,
+    quota::{QuotaUse, StoredQuota},
     rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
     variable::StoredVariable,
@@ -32,6 +33,7 @@ mod config;
 mod counts;
 mod divisions;
 mod prefix;
+mod quotas;
 mod read;
 pub mod snapshot;
 mod store;
@@ -63,10 +65,11 @@ pub enum TableId {
     Variables,
     Namespaces,
     NodePools,
+    Quotas,
 }
 
 impl TableId {
-    pub const COUNT: usize = 15;
+    pub const COUNT: usize = 16;
     pub const ALL: [Self; Self::COUNT] = [
         Self::Jobs,
         Self::Summaries,
@@ -83,6 +86,7 @@ impl TableId {
         Self::Variables,
         Self::Namespaces,
         Self::NodePools,
+        Self::Quotas,
     ];
 }
 
@@ -146,6 +150,9 @@ pub struct State {
     namespaces: Table<Name, Namespace>,
     /// The same.
     node_pools: Table<Name, NodePool>,
+    quotas: Table<Name, StoredQuota>,
+    /// What the allocations of a namespace hold, for those namespaces that have a quota.
+    quota_use: Table<Name, QuotaUse>,
 
     /// Jobs whose counts changed during the command that is being applied; empty between commands.
     touched_jobs: BTreeSet<JobKey>,

@@ -11,7 +11,9 @@ use drover_model::{
     evaluation::Evaluation,
     ids::{AllocId, DeploymentId, EvalId, NodeId},
     job::{Job, ReschedulePolicy, Task, TaskGroup, UpdateStrategy},
+    namespace::Namespace,
     node::{Node, NodeStatus},
+    quota::{QuotaLimit, QuotaSpec, RegionLimit, StoredQuota},
     resources::{AllocatedCpu, AllocatedMemory, AllocatedPort, AllocatedResources, AllocatedTask},
     rpc::Error,
     time::UnixNanos,
@@ -103,6 +105,19 @@ pub(crate) fn resources(cpu_mhz: u64, memory_mib: u64, ports: &[u16]) -> Arc<All
     let port = |value: &u16| AllocatedPort { label: format!("p{value}"), value: *value, ..AllocatedPort::default() };
     resources.shared.ports = ports.iter().map(port).collect();
     Arc::new(resources)
+}
+
+/// The command that makes a quota of so much.
+pub(crate) fn quota_put(name: &str, cpu_mhz: i64) -> Command {
+    let region_limit = Some(RegionLimit { cpu_mhz, ..RegionLimit::default() });
+    let limit = QuotaLimit { region: "global".to_owned(), region_limit, ..QuotaLimit::default() };
+    let spec = QuotaSpec { name: name.to_owned(), limits: vec![limit].into(), hash: cpu_mhz.to_string(), ..QuotaSpec::default() };
+    Command::QuotaPut { quota: Box::new(StoredQuota { spec, region: "global".to_owned() }) }
+}
+
+/// A namespace under a quota.
+pub(crate) fn under(name: &str, quota: &str) -> Namespace {
+    Namespace { name: name.to_owned(), quota: quota.to_owned(), hash: quota.to_owned(), ..Namespace::default() }
 }
 
 /// A deployment of the current version of `job`.

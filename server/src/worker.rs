@@ -204,11 +204,15 @@ impl Workers {
     fn give_up(&self, announced: Announced, result: Option<&PlanResult>) {
         let placed = result.map_or(&[][..], |result| &result.placed);
         let nodes = announced.given_up(placed);
+        let namespace = announced.namespace().clone();
         drop(announced);
         if nodes.is_empty() {
             return;
         }
         let state = self.store.snapshot();
+        if let Some(quota) = state.quota_of(&namespace) {
+            self.services.wake_blocked_by_quota(quota, state.index() + 1);
+        }
         let classes: BTreeSet<&str> = nodes.iter().filter_map(|id| state.node(*id)).map(|node| node.computed_class.as_str()).collect();
         for class in classes {
             self.services.wake_blocked(class, state.index() + 1);
@@ -315,6 +319,7 @@ fn still_blocked(evaluation: Evaluation, missing: &Evaluation, snapshot_index: u
     Evaluation {
         class_eligibility: missing.class_eligibility.clone(),
         escaped_computed_class: missing.escaped_computed_class,
+        quota_limit_reached: missing.quota_limit_reached.clone(),
         snapshot_index,
         ..evaluation
     }

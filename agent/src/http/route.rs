@@ -10,7 +10,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use super::{
     agent, allocations, ca,
     call::Call,
-    client, deployments, evaluations, events, job, jobs, kv, metrics, namespaces, nodes, operator,
+    client, deployments, evaluations, events, job, jobs, kv, metrics, namespaces, nodes, operator, quotas,
     reply::{Outcome, error_reply, finish, nowhere},
     search, secret, services, status, variables, well_known,
 };
@@ -58,6 +58,9 @@ fn route(call: Call) -> BoxFuture<'static, Outcome> {
         "node" => Box::pin(nodes::one(call, rest)),
         "namespaces" => Box::pin(namespaces::list(call, rest)),
         "namespace" => Box::pin(namespaces::one(call, rest)),
+        "quotas" => Box::pin(quotas::list(call, rest)),
+        "quota-usages" => Box::pin(quotas::usages(call, rest)),
+        "quota" => Box::pin(quotas::one(call, rest)),
         "services" => Box::pin(services::list(call, rest)),
         "service" => Box::pin(services::one(call, rest)),
         "kv" => Box::pin(kv::route(call, rest)),

@@ -90,3 +90,65 @@ async fn labels_of_a_node_change_while_it_runs() {
     assert_eq!(agent.put("/v1/client/metadata", &body).await.status, 405);
     agent.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn quotas_limit_what_namespaces_hold_together() {
+    let agent = TestAgent::start().await;
+    let quota = |cpu: i64| {
+        let limit = json!({ "Region": "global", "RegionLimit": { "CPU": cpu, "MemoryMB": 0 }, "VariablesLimit": 7 });
+        json!({ "Name": "team", "Description": "ours", "Limits": [limit] })
+    };
+    let missing = agent.put("/v1/namespace", &json!({ "Name": "a", "Quota": "team" })).await;
+    assert_eq!((missing.status, missing.text().as_str()), (500, "quota \"team\" does not exist"));
+    for (path, body, status) in [
+        ("/v1/quota/team", quota(150), 200),
+        ("/v1/quota", json!({ "Name": "te am" }), 400),
+        ("/v1/quota", json!({ "Name": "empty" }), 400),
+        ("/v1/quota/other", quota(150), 400),
+        ("/v1/quotas", quota(150), 405),
+    ] {
+        assert_eq!(agent.put(path, &body).await.status, status, "{path} {body}");
+    }
+    let read = agent.get("/v1/quota/team").await.json();
+    assert_eq!((&read["Limits"][0]["RegionLimit"]["CPU"], &read["Limits"][0]["RegionLimit"]["Devices"]), (&json!(150), &Value::Null));
+    assert_eq!(agent.get("/v1/quotas?prefix=te").await.json(), json!([read]));
+    assert_eq!(agent.get("/v1/quotas?prefix=x").await.json(), json!([]));
+    for path in ["/v1/quota/nope", "/v1/quota/usage/nope"] {
+        let answer = agent.get(path).await;
+        assert_eq!((answer.status, answer.text().as_str()), (404, "quota not found"));
+    }
+
+    for name in ["a", "b"] {
+        assert_eq!(agent.put("/v1/namespace", &json!({ "Name": name, "Quota": "team" })).await.status, 200);
+        let mut job = sleeper("web", 1);
+        job["Namespace"] = json!(name);
+        job["TaskGroups"][0]["Tasks"][0]["Resources"] = json!({ "CPU": 100, "MemoryMB": 16 });
+        assert_eq!(agent.put("/v1/jobs", &json!({ "Job": job })).await.status, 200);
+        if name == "a" {
+            agent.wait("/v1/job/web/allocations?namespace=a", |rows| rows[0]["ClientStatus"] == "running").await;
+        }
+    }
+    let waits = |evaluations: &Value| evaluations.as_array().unwrap().iter().any(|one| one["Status"] == "blocked");
+    agent.wait("/v1/job/web/evaluations?namespace=b", waits).await;
+    let evaluations = agent.get("/v1/job/web/evaluations?namespace=b").await.json();
+    let blocked = evaluations.as_array().unwrap().iter().find(|one| one["Status"] == "blocked").unwrap();
+    assert_eq!(blocked["QuotaLimitReached"], "team");
+    let words = &blocked["FailedTGAllocs"]["g"]["QuotaExhausted"][0];
+    assert_eq!(words, "cpu exhausted (100 MHz asked for, 50 of 150 left)");
+    let why = agent.get("/v1/job/web/why?namespace=b").await.text();
+    assert!(why.contains("quota \\\"team\\\" is reached: cpu exhausted"), "{why}");
+    let hash = read["Limits"][0]["Hash"].as_str().unwrap();
+    let usage = agent.get("/v1/quota/usage/team").await.json();
+    assert_eq!((&usage["Name"], &usage["Used"][hash]["RegionLimit"]["CPU"]), (&json!("team"), &json!(100)));
+    assert_eq!(agent.get("/v1/quota-usages").await.json(), json!([usage]));
+
+    let busy = agent.send("DELETE", "/v1/quota/team", "", b"").await;
+    assert!(busy.status == 500 && busy.text().contains("counts for namespace \"a\""), "{}", busy.text());
+    assert_eq!(agent.put("/v1/quota", &quota(200)).await.status, 200);
+    agent.wait("/v1/job/web/allocations?namespace=b", |rows| rows[0]["ClientStatus"] == "running").await;
+    for name in ["a", "b"] {
+        assert_eq!(agent.put("/v1/namespace", &json!({ "Name": name })).await.status, 200);
+    }
+    assert_eq!(agent.send("DELETE", "/v1/quota/team", "", b"").await.status, 200);
+    agent.stop().await;
+}

@@ -1,4 +1,4 @@
-//! Namespaces and node pools.
+//! Namespaces, node pools and quotas.
 
 use super::*;
 
@@ -37,3 +37,18 @@ static POOL_SCHEDULER: Schema = block(
     &[text("scheduler_algorithm", "SchedulerAlgorithm"), boolean("memory_oversubscription_enabled", "MemoryOversubscriptionEnabled")],
     &[],
 );
+
+pub(crate) static QUOTA: Schema =
+    block(&[text("name", "Name"), text("description", "Description")], &[many("limit", "Limits", &QUOTA_LIMIT)]);
+
+static QUOTA_LIMIT: Schema =
+    block(&[text("region", "Region"), int("variables_limit", "VariablesLimit")], &[one("region_limit", "RegionLimit", &REGION_LIMIT)]);
+
+static REGION_LIMIT: Schema = block(
+    &[int("cpu", "CPU"), int("cores", "Cores"), int("memory", "MemoryMB"), int("memory_max", "MemoryMaxMB")],
+    &[labelled("device", "Devices", "Name", &DEVICE_LIMIT), one("storage", "Storage", &STORAGE_LIMIT)],
+);
+
+static DEVICE_LIMIT: Schema = block(&[int("count", "Count")], &[]);
+
+static STORAGE_LIMIT: Schema = block(&[int("variables", "VariablesMB")], &[]);

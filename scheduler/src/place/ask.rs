@@ -5,6 +5,7 @@ use std::sync::Arc;
 use drover_model::{
     job::{NetworkResource, RequestedDevice, Resources, TaskGroup},
     node::Node,
+    quota::QuotaUse,
     resources::{AllocatedCpu, AllocatedMemory, AllocatedResources, AllocatedTask, Amounts},
 };
 
@@ -69,6 +70,15 @@ impl<'a> Ask<'a> {
 
     pub(crate) fn amounts(&self) -> &Amounts {
         &self.amounts
+    }
+
+    /// What it takes of a quota at least: which devices of several it will get is not known yet.
+    pub(crate) fn least_quota_use(&self) -> QuotaUse {
+        let mut least = QuotaUse { cores: u64::from(self.cores), ..QuotaUse::of(&self.template) };
+        for device in &self.devices {
+            *least.devices.entry(device.name.as_str().into()).or_default() += device.count;
+        }
+        least
     }
 
     pub(crate) fn tasks(&self) -> impl Iterator<Item = (&'a str, &'a Resources)> {

@@ -10,9 +10,10 @@ use drover_model::{
     job::{Job, JobType, ReschedulePolicy, Task, TaskGroup, UpdateStrategy},
     node::{DriverInfo, Node, NodeStatus},
     plan::{Outcome, Plan},
+    quota::{QuotaUse, RegionLimit},
     time::UnixNanos,
 };
-use drover_scheduler::{Config, Inputs, Snapshot, Usage, apply_check, schedule};
+use drover_scheduler::{Config, Inputs, QuotaRoom, Snapshot, Usage, apply_check, schedule};
 
 pub(crate) const SECOND: i64 = 1_000_000_000;
 
@@ -26,6 +27,8 @@ pub(crate) struct Cluster {
     pub(crate) allocations: BTreeMap<AllocId, Arc<Allocation>>,
     pub(crate) deployment: Option<Arc<Deployment>>,
     pub(crate) config: Config,
+    /// Of all allocations: they are in one namespace.
+    pub(crate) quota: Option<RegionLimit>,
 }
 
 impl Snapshot for Cluster {
@@ -52,6 +55,12 @@ impl Snapshot for Cluster {
     }
     fn scheduler_config(&self, _: &str) -> Config {
         self.config
+    }
+    fn quota(&self, _: &str) -> Option<QuotaRoom> {
+        let mut used = QuotaUse::default();
+        let held = self.allocations.values().filter(|allocation| allocation.holds_resources());
+        held.for_each(|allocation| used.add(&QuotaUse::of(&allocation.resources)));
+        Some(QuotaRoom { name: "team".into(), limit: self.quota.clone()?, used })
     }
 }
 
@@ -117,6 +126,7 @@ impl Cluster {
             allocations: BTreeMap::new(),
             deployment: None,
             config: Config::default(),
+            quota: None,
         }
     }
 

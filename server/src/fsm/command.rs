@@ -15,6 +15,7 @@ use drover_model::{
     namespace::{Namespace, NodePool},
     node::{DrainStrategy, Eligibility, LastDrain, Node, NodeEvent, NodeStatus},
     plan::Stop,
+    quota::StoredQuota,
     rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
     time::UnixNanos,
@@ -210,6 +211,13 @@ pub enum Command {
         pool: Box<NodePool>,
     },
     NodePoolDelete {
+        name: String,
+    },
+    /// Since version 3, as the next one.
+    QuotaPut {
+        quota: Box<StoredQuota>,
+    },
+    QuotaDelete {
         name: String,
     },
 

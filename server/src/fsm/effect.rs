@@ -18,6 +18,8 @@ pub enum Effect {
     Settled(Arc<Evaluation>),
     /// Nodes of this class may take more than before.
     Unblock { class: String, index: u64 },
+    /// This quota may allow more than before.
+    UnblockQuota { quota: String, index: u64 },
     /// The servers changed allocations of these nodes.
     AllocationsChanged { nodes: BTreeSet<NodeId> },
     /// A deployment, or the health of one of its allocations, changed.

@@ -23,6 +23,9 @@ impl Change<'_> {
             if gone && let Some(allocation) = self.state.remove_allocation(*id) {
                 self.remove_services_of(*id);
                 self.nodes.insert(allocation.node_id);
+                if allocation.holds_resources() {
+                    self.unblock_quota_of(&allocation.namespace);
+                }
             }
         }
         for id in evaluations {

@@ -13,8 +13,15 @@ impl Change<'_> {
         if known.is_some_and(|known| known.hash == namespace.hash && !known.hash.is_empty()) {
             return Ok(());
         }
+        if !namespace.quota.is_empty() && self.state.quota(&namespace.quota).is_none() {
+            return Err(Refusal::invalid(format!("quota {:?} does not exist", namespace.quota)));
+        }
         namespace.create_index = known.map_or(self.index, |known| known.create_index);
         namespace.modify_index = self.index;
+        // What it used of the quota that it had until now is free for others, and what waits for that one is no longer bound by it.
+        if known.is_some_and(|known| known.quota != namespace.quota) {
+            self.unblock_quota_of(&namespace.name);
+        }
         self.state.put_namespace(namespace);
         Ok(())
     }
@@ -30,6 +37,7 @@ impl Change<'_> {
         if self.state.variables_with_prefix(&name.into(), "").next().is_some() {
             return Err(Refusal::invalid(format!("namespace {name:?} has variables")));
         }
+        self.unblock_quota_of(name);
         match self.state.remove_namespace(name) {
             Some(_) => Ok(()),
             None => Err(Refusal::Refused { status: 404, message: "Namespace not found".to_owned() }),

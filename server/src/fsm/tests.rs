@@ -368,3 +368,65 @@ fn what_is_in_use_is_not_removed() {
     let names: Vec<String> = world.state.namespaces().map(|one| one.name.clone()).collect();
     assert_eq!(names, ["default"]);
 }
+
+/// What wakes those who wait for a quota.
+fn woken(effects: &[Effect]) -> Vec<&str> {
+    let mut woken = Vec::new();
+    for effect in effects {
+        if let Effect::UnblockQuota { quota, .. } = effect {
+            woken.push(quota.as_str());
+        }
+    }
+    woken
+}
+
+#[test]
+fn quotas_are_named_by_namespaces_and_wake_who_waits_for_them() {
+    let mut world = World::default();
+    world.ready_node(node(1, 4000, 4000));
+    let namespace = |quota| Command::NamespacePut { namespace: Box::new(under("default", quota)) };
+    let refused = |applied: Applied| applied.accepted().unwrap_err().message;
+    assert_eq!(refused(world.apply(namespace("team")).0), "quota \"team\" does not exist");
+    let job = world.register(job("web", 1));
+    world.place(vec![allocation(1, &job, 1), allocation(2, &job, 1)], None);
+    world.run(quota_put("team", 500));
+    world.run(quota_put("other", 500));
+    assert_eq!(woken(&world.apply(namespace("team")).1), [""; 0], "nobody could wait for it yet");
+    assert_eq!(world.state.quota_use("team").cpu_mhz, 200, "what runs already counts");
+    let taken = world.apply(Command::QuotaDelete { name: "team".to_owned() }).0;
+    assert_eq!(refused(taken), "quota \"team\" counts for namespace \"default\": give that another quota, or none");
+
+    assert_eq!(woken(&world.apply(quota_put("team", 600)).1), ["team"], "it changed");
+    assert_eq!(woken(&world.apply(quota_put("team", 600)).1), [""; 0], "it did not change");
+    assert_eq!(woken(&world.report(1, vec![report(1, ClientStatus::Running, None)])), [""; 0]);
+    assert_eq!(woken(&world.report(1, vec![report(1, ClientStatus::Complete, None)])), ["team"], "one ended");
+    assert_eq!(world.state.quota_use("team").cpu_mhz, 100);
+    assert_eq!(woken(&world.apply(namespace("other")).1), ["team"], "another quota counts now");
+    assert_eq!((world.state.quota_use("team").cpu_mhz, world.state.quota_use("other").cpu_mhz), (0, 100));
+    world.run(Command::QuotaDelete { name: "team".to_owned() });
+
+    let restored = snapshot::decode(&mut bytes(&world.state).as_slice()).unwrap();
+    assert_eq!((restored.quotas().count(), restored.quota_use("other").cpu_mhz), (1, 100));
+    assert_eq!(bytes(&restored), bytes(&world.state));
+}
+
+#[test]
+fn variables_take_no_more_than_the_quota_allows() {
+    let mut world = World::default();
+    let put = |path: &str, bytes: usize| {
+        let sealed = SealedItems { key_id: KeyId::from_random([3; 16]), nonce: vec![1], bytes: vec![2; bytes] };
+        let (namespace, path) = ("default".into(), path.into());
+        Command::VariablePut { namespace, path, sealed: Some(Box::new(sealed)), check: None, holder: String::new(), acquire: None }
+    };
+    let Command::QuotaPut { mut quota } = quota_put("team", 0) else { unreachable!() };
+    quota.spec.limits[0].variables_limit = Some(1);
+    world.run(Command::QuotaPut { quota });
+    world.run(Command::NamespacePut { namespace: Box::new(under("default", "team")) });
+    world.run(put("a", 1 << 19));
+    world.run(put("b", 1 << 19));
+    let refused = world.apply(put("c", 1)).0.accepted().unwrap_err();
+    assert_eq!((refused.status, refused.message.as_str()), (403, "quota \"team\" is reached: variables may take 1 MiB in all"));
+    assert!(world.apply(put("a", (1 << 19) + 1)).0.accepted().is_err(), "one more byte");
+    world.run(put("a", 10));
+    world.run(put("c", 1));
+}

@@ -57,6 +57,7 @@ impl Change<'_> {
         let Some(sealed) = sealed.or_else(|| known.as_ref().map(|known| known.sealed.clone())) else {
             return Err(Refusal::Refused { status: 400, message: "variable missing required Items object".to_owned() });
         };
+        self.check_variables_quota(&key.0, sealed.bytes.len(), known.as_ref().map_or(0, |known| known.sealed.bytes.len()))?;
         let lock = match acquire {
             Some(terms) => Some(StoredLock { terms, renewed: self.at }),
             // One that has run out is kept for as long as its delay lasts.

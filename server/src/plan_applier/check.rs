@@ -13,12 +13,19 @@ use drover_model::{
 };
 use drover_scheduler::apply_check;
 
+use super::quota::Proposal;
 use crate::{fsm::command::PlanApply, state::State};
 
 /// The placements of a plan that is being committed, by node.
 #[derive(Debug, Default)]
 pub(crate) struct UnderWay {
     placements: BTreeMap<NodeId, Vec<Arc<Allocation>>>,
+}
+
+impl UnderWay {
+    pub(super) fn placements(&self) -> impl Iterator<Item = &Arc<Allocation>> {
+        self.placements.values().flatten()
+    }
 }
 
 /// What came of a check.
@@ -96,7 +103,18 @@ fn rejected_nodes(
     let mut rejected: BTreeSet<NodeId> = BTreeSet::new();
     let mut kept = kept_back(later);
     let mut in_question: BTreeSet<NodeId> = by_node.keys().copied().collect();
-    while !in_question.is_empty() {
+    loop {
+        // What a node turns away keeps something running, which may take the plan beyond its quota; and what is beyond that keeps something running on its node.
+        let beyond = Proposal { state, stops, by_node, rejected: &rejected, kept: &kept }.beyond_quota(under_way);
+        if in_question.is_empty() && beyond.is_empty() {
+            break;
+        }
+        let kept_for_it: BTreeSet<AllocId> =
+            beyond.iter().filter_map(|node| by_node.get(node)).flat_map(|placed| kept_back(placed)).collect();
+        in_question.extend(kept_for_it.iter().filter_map(|id| state.allocation(*id)).map(|allocation| allocation.node_id));
+        in_question.retain(|node| by_node.contains_key(node) && !rejected.contains(node) && !beyond.contains(node));
+        rejected.extend(beyond);
+        kept.extend(kept_for_it);
         let mut kept_now = BTreeSet::new();
         for node in std::mem::take(&mut in_question) {
             let placed = by_node.get(&node).map(Vec::as_slice).unwrap_or_default();
@@ -121,7 +139,7 @@ fn kept_back(rejected: &[Arc<Allocation>]) -> BTreeSet<AllocId> {
 }
 
 /// What is lost anyhow is not kept.
-fn is_kept_back(stop: &Stop, kept: &BTreeSet<AllocId>) -> bool {
+pub(super) fn is_kept_back(stop: &Stop, kept: &BTreeSet<AllocId>) -> bool {
     stop.client_status.is_none() && kept.contains(&stop.id)
 }
 

@@ -164,3 +164,73 @@ proptest! {
         });
     }
 }
+
+/// Limits namespace `default`, and `other` with it.
+fn limited(world: &mut World, cpu_mhz: i64) {
+    world.run(quota_put("team", cpu_mhz));
+    for name in ["default", "other"] {
+        world.run(Command::NamespacePut { namespace: Box::new(under(name, "team")) });
+    }
+}
+
+#[test]
+fn what_is_beyond_the_quota_is_turned_away_although_its_node_has_room() {
+    let (mut world, job) = world();
+    world.place(vec![sized(8, &job, 1, 100, &[]), sized(9, &job, 2, 200, &[])], None);
+    limited(&mut world, 600);
+    let place = |number, on, cpu| sized(number, &job, on, cpu, &[]);
+    let replaces = |number, on, cpu, old| Allocation { previous_allocation: Some(alloc_id(old)), ..place(number, on, cpu) };
+    let preempted = Stop { preempted_by: Some(alloc_id(1)), ..stop(9, 2) };
+    for (name, stops, placements, placed, kept) in [
+        ("just enough", vec![], vec![place(1, 1, 100), place(2, 2, 200)], vec![1, 2], 0),
+        ("one MHz too much", vec![], vec![place(1, 1, 100), place(2, 2, 201)], vec![1], 0),
+        ("a smaller one goes on", vec![], vec![place(1, 1, 301), place(2, 2, 300)], vec![2], 0),
+        ("what leaves makes room", vec![stop(9, 2)], vec![place(1, 1, 500)], vec![1], 1),
+        ("what is evicted does not", vec![preempted], vec![place(1, 1, 301)], vec![], 0),
+        ("in exchange", vec![stop(9, 2)], vec![replaces(1, 1, 500, 9)], vec![1], 1),
+        ("too much for an exchange", vec![stop(9, 2)], vec![replaces(1, 1, 501, 9)], vec![], 0),
+        ("what stays leaves no room", vec![stop(9, 2)], vec![place(2, 1, 300), replaces(1, 2, 301, 9)], vec![2], 0),
+    ] {
+        let found = split(&world.state, Plan { stops, ..plan(placements) });
+        assert_eq!((found.0, found.2), (placed.into_iter().map(alloc_id).collect(), kept), "{name}");
+    }
+}
+
+proptest! {
+    /// The same with a quota that two namespaces share: whatever was planned side by side, what is committed is within it, and of what was turned away nothing is.
+    #[test]
+    fn never_beyond_a_quota(plans in prop::collection::vec((any::<bool>(), prop::collection::vec((1u8..4, 1u64..300), 1..5)), 1..12)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let mut world = World::default();
+            for number in 1..4 {
+                world.ready_node(node(number, 1000, 1000));
+            }
+            limited(&mut world, 1000);
+            let jobs = ["default", "other"].map(|namespace| {
+                world.register(drover_model::job::Job { namespace: namespace.into(), ..job("web", 1) })
+            });
+            let direct = Direct::new(world, Runtime::real());
+            let proposer = Arc::clone(&direct) as Arc<dyn Propose>;
+            let (queue, applier) = PlanApplier::new(Arc::clone(&direct.store), Arc::clone(&direct.services.broker), proposer);
+            let stop = CancellationToken::new();
+            let running = tokio::spawn(applier.run(stop.clone()));
+            let mut next = 10u8;
+            let submissions = plans.into_iter().map(|(other, wanted)| {
+                let job = &jobs[usize::from(other)];
+                let placements = wanted.into_iter().map(|(on, cpu)| {
+                    next += 1;
+                    Allocation { namespace: job.namespace.clone(), ..sized(next, job, on, cpu, &[]) }
+                });
+                queue.submit(plan(placements.collect()), 0, Vec::new(), Vec::new())
+            });
+            futures::future::join_all(submissions.collect::<Vec<_>>()).await;
+            stop.cancel();
+            running.await.unwrap();
+            let state = direct.store.snapshot();
+            let sum: u64 = state.allocations().map(|row| row.resources.amounts().cpu_mhz).sum();
+            assert_eq!(state.quota_use("team").cpu_mhz, sum);
+            assert!(sum <= 1000, "{sum} of 1000 MHz");
+        });
+    }
+}

@@ -23,7 +23,7 @@ use crate::{
 /// How often a stream says that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// The tables whose changes are told.
-const TABLES: [TableId; 7] = [
+const TABLES: [TableId; 9] = [
     TableId::Jobs,
     TableId::Evaluations,
     TableId::Allocations,
@@ -31,6 +31,8 @@ const TABLES: [TableId; 7] = [
     TableId::Nodes,
     TableId::Services,
     TableId::Variables,
+    TableId::NodePools,
+    TableId::Quotas,
 ];
 
 impl Server {
@@ -102,6 +104,12 @@ impl Found<'_> {
             let keys = vec![row.job_id.to_string(), row.service_name.to_string()];
             self.put("Service", "ServiceRegistration", row.id.clone(), Some(&row.namespace), keys, row.modify_index, &**row);
         }
+        for row in now.node_pools().filter(|row| row.modify_index > seen) {
+            self.put("NodePool", "NodePoolUpserted", row.name.clone(), None, Vec::new(), row.modify_index, &*row);
+        }
+        for row in now.quotas().map(|row| &row.spec).filter(|row| row.modify_index > seen) {
+            self.put("Quota", "QuotaUpserted", row.name.clone(), None, Vec::new(), row.modify_index, row);
+        }
         for row in now.variables().filter(|row| row.modify_index > seen) {
             // Without its items, and without the lock's id, which is as good as a key.
             let shown = drover_model::variable::VariableMetadata { lock: None, ..row.metadata(row.modify_time) };
@@ -119,6 +127,13 @@ impl Found<'_> {
             let index = now.table_index(TableId::Nodes);
             let row = drover_model::node::Node { secret_id: SecretText::default(), ..(**row).clone() };
             self.put("Node", "NodeDeregistration", row.id.to_string(), None, Vec::new(), index, &row);
+        }
+        for row in before.node_pools().filter(|row| now.node_pool(&row.name).is_none()) {
+            let index = now.table_index(TableId::NodePools);
+            self.put("NodePool", "NodePoolDeleted", row.name.clone(), None, Vec::new(), index, &*row);
+        }
+        for row in before.quotas().map(|row| &row.spec).filter(|row| now.quota(&row.name).is_none()) {
+            self.put("Quota", "QuotaDeleted", row.name.clone(), None, Vec::new(), now.table_index(TableId::Quotas), row);
         }
         for row in before.services().filter(|row| now.service(&row.id).is_none()) {
             let (index, keys) = (now.table_index(TableId::Services), vec![row.job_id.to_string(), row.service_name.to_string()]);

@@ -20,6 +20,7 @@ use drover_model::rpc::{
     namespace::{NamespaceDelete, NamespaceGet, NamespaceList, NamespacePut, NodePoolDelete, NodePoolGet, NodePoolList, NodePoolPut},
     nodes::{ClientCall, NodeAllocationList, NodeDrain, NodeEligibility, NodeEvaluate, NodeGet, NodeList, NodePurge},
     operator::{RaftConfigurationGet, SchedulerConfigGet, SchedulerConfigSet, ServerInfo, ServerMetrics, SystemGc},
+    quota::{QuotaDelete, QuotaGet, QuotaList, QuotaPut, QuotaUsageGet, QuotaUsageList},
     search::Search,
     service::ServiceDelete,
     snapshot::SnapshotRestore,
@@ -29,7 +30,7 @@ use drover_runtime::rpc::{Caller, Handle, Router};
 
 use super::{
     Desk, Found, allocations, catalogue, deployments, dispatch, evaluations, job_reads, job_writes, namespaces, nodes, operator, plan,
-    register, search, why,
+    quotas, register, search, why,
 };
 use crate::{
     Server,
@@ -39,7 +40,7 @@ use crate::{
 
 impl Server {
     fn desk(&self) -> Desk<'_> {
-        Desk { store: self.store(), proposer: self.consensus(), runtime: self.runtime() }
+        Desk { store: self.store(), proposer: self.consensus(), runtime: self.runtime(), region: &self.config().region }
     }
 
     /// Reads with a function of the state. Changes of the one object that it found end a wait; those of others do not.
@@ -151,6 +152,10 @@ reads! {
     NamespaceGet: namespaces::get, [Namespaces];
     NodePoolList: namespaces::pools, [NodePools];
     NodePoolGet: namespaces::pool, [NodePools];
+    QuotaList: quotas::list, [Quotas];
+    QuotaGet: quotas::get, [Quotas];
+    QuotaUsageList: quotas::usages, [Quotas, Namespaces, Allocations, Variables];
+    QuotaUsageGet: quotas::usage, [Quotas, Namespaces, Allocations, Variables];
     SchedulerConfigGet: operator::scheduler_config, [SchedulerConfig];
     Search: search::search, [Jobs, Nodes, Allocations, Evaluations, Deployments];
 }
@@ -179,6 +184,8 @@ writes! {
     NamespaceDelete: namespaces::delete;
     NodePoolPut: namespaces::put_pool;
     NodePoolDelete: namespaces::delete_pool;
+    QuotaPut: quotas::put;
+    QuotaDelete: quotas::delete;
     SchedulerConfigSet: operator::set_scheduler_config;
     AutopilotSet: operator::set_autopilot;
 }
@@ -260,6 +267,12 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         .handle::<NodePoolGet>(Arc::clone(server))
         .handle::<NodePoolPut>(Arc::clone(server))
         .handle::<NodePoolDelete>(Arc::clone(server))
+        .handle::<QuotaList>(Arc::clone(server))
+        .handle::<QuotaGet>(Arc::clone(server))
+        .handle::<QuotaUsageList>(Arc::clone(server))
+        .handle::<QuotaUsageGet>(Arc::clone(server))
+        .handle::<QuotaPut>(Arc::clone(server))
+        .handle::<QuotaDelete>(Arc::clone(server))
         .handle::<SchedulerConfigGet>(Arc::clone(server))
         .handle::<SchedulerConfigSet>(Arc::clone(server))
         .handle::<RaftConfigurationGet>(Arc::clone(server))

@@ -29,9 +29,6 @@ pub(super) fn get(state: &State, message: &NamespaceGet) -> Result<Found<Option<
 pub(super) async fn put(desk: Desk<'_>, message: NamespacePut) -> Result<Written, Error> {
     let mut namespace = message.namespace;
     namespace::check("namespace", &namespace.name, &namespace.description).map_err(Error::internal)?;
-    if !namespace.quota.is_empty() {
-        return Err(Error::internal(format!("quota {:?} does not exist", namespace.quota)));
-    }
     (namespace.create_index, namespace.modify_index, namespace.hash) = (0, 0, String::new());
     namespace.hash = hash(&namespace)?;
     written(desk, Command::NamespacePut { namespace: Box::new(namespace) }).await
@@ -62,12 +59,13 @@ pub(super) async fn delete_pool(desk: Desk<'_>, message: NodePoolDelete) -> Resu
     written(desk, Command::NodePoolDelete { name: message.name }).await
 }
 
-async fn written(desk: Desk<'_>, command: Command) -> Result<Written, Error> {
+pub(super) async fn written(desk: Desk<'_>, command: Command) -> Result<Written, Error> {
     let index = desk.proposer.propose(command).await?.accepted()?;
     Ok(Written { index })
 }
 
-fn hash<T: Serialize>(content: &T) -> Result<String, Error> {
+/// Tells two contents apart.
+pub(super) fn hash<T: Serialize>(content: &T) -> Result<String, Error> {
     let bytes = serde_json::to_vec(content).map_err(|error| Error::internal(error.to_string()))?;
     Ok(STANDARD.encode(Sha256::digest(bytes)))
 }

@@ -77,6 +77,9 @@ impl Cluster {
                 Effect::Unblock { class, index } => {
                     self.pending.extend(self.blocked.unblock(&class, index).into_iter().map(|woken| (woken.id, woken)));
                 }
+                Effect::UnblockQuota { quota, index } => {
+                    self.pending.extend(self.blocked.unblock_quota(&quota, index).into_iter().map(|woken| (woken.id, woken)));
+                }
                 Effect::DeploymentChanged(id) => _ = self.deployments.insert(id),
                 _ => {}
             }

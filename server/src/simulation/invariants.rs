@@ -11,6 +11,7 @@ use drover_model::{
     evaluation::{EvalStatus, Evaluation},
     job::{Job, JobType, TaskGroup},
     plan::Outcome,
+    quota::QuotaUse,
 };
 use drover_scheduler::Usage;
 
@@ -20,6 +21,7 @@ use crate::state::State;
 pub(super) fn check(cluster: &Cluster) {
     let state = cluster.state();
     nodes_hold_what_they_can(state);
+    quotas_are_kept(state);
     evaluations_are_not_forgotten(cluster);
     for job in state.jobs() {
         for group in &job.task_groups {
@@ -46,6 +48,22 @@ fn nodes_hold_what_they_can(state: &State) {
         assert_eq!(Usage::of(staying()).amounts.exceeds(&node.capacity()), None, "{} is oversubscribed", node.name);
         let ports: Vec<u16> = staying().flat_map(|row| row.resources.host_ports()).collect();
         assert_eq!(ports.len(), ports.iter().collect::<BTreeSet<_>>().len(), "a port of {} is given twice", node.name);
+    }
+}
+
+fn quotas_are_kept(state: &State) {
+    for quota in state.quotas().map(|quota| &quota.spec) {
+        let of = |rows: &mut dyn Iterator<Item = &Arc<Allocation>>| {
+            let mut sum = QuotaUse::default();
+            rows.for_each(|row| sum.add(&QuotaUse::of(&row.resources)));
+            sum
+        };
+        let under = || state.allocations().filter(|row| state.quota_of(&row.namespace) == Some(&quota.name));
+        assert_eq!(state.quota_use(&quota.name), of(&mut under().filter(|row| row.holds_resources())), "what is used of {}", quota.name);
+        // As on nodes: what is on its way out overlaps with what took its place.
+        let staying = of(&mut under().filter(|row| !row.is_terminal()));
+        let limit = quota.limits[0].region_limit.as_ref().map_or(0, |limit| limit.cpu_mhz);
+        assert!(staying.cpu_mhz <= limit as u64, "{} of {limit} MHz of {} are in use", staying.cpu_mhz, quota.name);
     }
 }
 

@@ -20,6 +20,7 @@ const CALM_STEPS: u64 = 100;
 
 #[derive(Debug)]
 pub(super) struct Story {
+    seed: u64,
     cluster: Cluster,
     clients: Clients,
     jobs: u8,
@@ -29,13 +30,14 @@ pub(super) struct Story {
 impl Story {
     pub(super) fn new(seed: u64, aloud: bool) -> Self {
         let clients = Clients { failures: seed % 7, ..Clients::default() };
-        Self { cluster: Cluster::new(seed, aloud), clients, jobs: 0, nodes: 0 }
+        Self { seed, cluster: Cluster::new(seed, aloud), clients, jobs: 0, nodes: 0 }
     }
 
     pub(super) fn play(mut self) {
         let mut config = SchedulerConfig::default();
         (config.preemption_config.service, config.preemption_config.batch) = (self.chance(50), self.chance(50));
         self.cluster.run(Command::SchedulerConfig { config: Box::new(config), check: None });
+        self.limit();
         (0..3 + self.cluster.dice.below(4)).for_each(|_| self.add_node());
         self.add_job();
         for _ in 0..STEPS {
@@ -45,6 +47,16 @@ impl Story {
         self.calm_down();
         invariants::check_end(&self.cluster);
         self.nothing_is_left_to_do();
+    }
+
+    /// Some clusters have a quota, which may be less than what the nodes have and than what the jobs ask for. Nothing is drawn for it: the other stories stay as they were.
+    fn limit(&mut self) {
+        if self.seed % 4 == 3 {
+            let cpu_mhz = 400 + 300 * (self.seed / 4 % 8) as i64;
+            self.cluster.note(|| format!("a quota of {cpu_mhz} MHz"));
+            self.cluster.run(testing::quota_put("team", cpu_mhz));
+            self.cluster.run(Command::NamespacePut { namespace: Box::new(testing::under("default", "team")) });
+        }
     }
 
     fn chance(&self, percent: u64) -> bool {
@@ -280,6 +292,9 @@ impl Story {
     fn calm_down(&mut self) {
         self.cluster.note(|| "from now on all is well".to_owned());
         self.clients.failures = 0;
+        if self.cluster.state().quota("team").is_some() {
+            self.cluster.run(testing::quota_put("team", 1_000_000));
+        }
         while !self.clients.away.is_empty() {
             self.find_node();
         }

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use drover_model::namespace::{DEFAULT_NAMESPACE, Namespace, NodePool};
+use drover_model::{
+    ids::Name,
+    namespace::{DEFAULT_NAMESPACE, Namespace, NodePool},
+};
 
 use super::{State, TableId};
 
@@ -36,12 +39,15 @@ impl State {
     }
 
     pub(crate) fn put_namespace(&mut self, namespace: Namespace) {
-        self.namespaces.insert(namespace.name.as_str().into(), Arc::new(namespace));
+        let name = Name::from(namespace.name.as_str());
+        self.namespaces.insert(name.clone(), Arc::new(namespace));
+        self.count_namespace(&name);
         self.touch(TableId::Namespaces);
     }
 
     pub(crate) fn remove_namespace(&mut self, name: &str) -> Option<Arc<Namespace>> {
         let old = self.namespaces.remove(name)?;
+        self.count_namespace(&Name::from(name));
         self.touch(TableId::Namespaces);
         Some(old)
     }

@@ -18,6 +18,7 @@ use drover_model::{
     kv::{KvEntry, StoredSecret},
     namespace::{Namespace, NodePool},
     node::Node,
+    quota::StoredQuota,
     rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
     variable::StoredVariable,
@@ -28,7 +29,7 @@ use super::{SchedulerConfig, State, TableId};
 use crate::identity::{StoredCa, StoredKey};
 
 /// The version that is written. Older ones are read as long as this file knows them.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 const FORMAT: &str = "drover-state";
 /// Rows in one record, so that neither side holds the whole stream in memory.
 const CHUNK_ROWS: usize = 512;
@@ -76,6 +77,8 @@ enum Record {
     Namespaces(Vec<Arc<Namespace>>),
     /// Since version 2.
     NodePools(Vec<Arc<NodePool>>),
+    /// Since version 3.
+    Quotas(Vec<Arc<StoredQuota>>),
     /// After the allocations, because summaries count those that were collected too.
     Summaries(Vec<Arc<JobSummary>>),
     End {
@@ -127,6 +130,7 @@ pub fn encode(state: &State, out: &mut dyn Write) -> Result<(), Error> {
     }
     writer.chunks(state.namespaces.values().cloned(), Record::Namespaces)?;
     writer.chunks(state.node_pools.values().cloned(), Record::NodePools)?;
+    writer.chunks(state.quotas.values().cloned(), Record::Quotas)?;
     writer.chunks(state.summaries.values().cloned(), Record::Summaries)?;
     let rows = writer.rows;
     writer.write(&Record::End { rows })
@@ -214,6 +218,7 @@ impl Reader {
             Record::Summaries(rows) => each(rows, |row| state.put_summary(Arc::unwrap_or_clone(row))),
             Record::Namespaces(rows) => each(rows, |row| state.put_namespace(Arc::unwrap_or_clone(row))),
             Record::NodePools(rows) => each(rows, |row| state.put_node_pool(Arc::unwrap_or_clone(row))),
+            Record::Quotas(rows) => each(rows, |row| state.put_quota(Arc::unwrap_or_clone(row))),
             Record::Ca(ca) => {
                 state.put_ca(Arc::unwrap_or_clone(ca));
                 0

@@ -121,6 +121,11 @@ impl<I: Ord + Clone, K: Ord + Clone + Lowest> Index<I, K> {
         self.entries.range(first..).take_while(move |(entry, _)| *entry == of).map(|(_, key)| key)
     }
 
+    /// All entries from one on, in order.
+    pub fn from<'a>(&'a self, first: &(I, K)) -> impl Iterator<Item = &'a (I, K)> + use<'a, I, K> {
+        self.entries.range(first.clone()..)
+    }
+
     pub fn contains(&self, of: &I, key: &K) -> bool {
         self.entries.contains(&(of.clone(), key.clone()))
     }

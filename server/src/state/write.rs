@@ -211,6 +211,7 @@ impl State {
         {
             return;
         }
+        self.change_quota_use(old, new);
         if let Some(old) = old {
             self.usage.change(&old.node_id, |usage| usage.remove(old));
             if self.usage.get(&old.node_id).is_some_and(|usage| usage.is_empty()) {

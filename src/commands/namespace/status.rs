@@ -37,6 +37,7 @@ impl Args {
 fn print(namespace: &Namespace, colours: bool) {
     let mut pairs = Pairs::default();
     pairs.add("Name", &namespace.name).add("Description", &namespace.description);
+    pairs.add("Quota", if namespace.quota.is_empty() { "<none>" } else { &namespace.quota });
     if let Some(rules) = &namespace.capabilities {
         pairs.add("EnabledDrivers", list(&rules.enabled_task_drivers, "*"));
         pairs.add("DisabledDrivers", list(&rules.disabled_task_drivers, "<none>"));
