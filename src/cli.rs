@@ -39,6 +39,9 @@ enum Command {
     /// Limit what the allocations of namespaces hold together
     #[command(subcommand)]
     Quota(commands::quota::Command),
+    /// Make and see volumes on nodes
+    #[command(subcommand)]
+    Volume(commands::volume::Command),
     /// See evaluations
     #[command(subcommand)]
     Eval(commands::eval::Command),
@@ -118,6 +121,7 @@ impl Cli {
             Command::Node(command) => command.run(reach),
             Command::Namespace(command) => command.run(reach),
             Command::Quota(command) => command.run(reach),
+            Command::Volume(command) => command.run(reach),
             Command::Eval(command) => command.run(reach),
             Command::Service(command) => command.run(reach),
             Command::Kv(command) => command.run(reach),

@@ -22,3 +22,4 @@ pub(crate) mod system;
 pub(crate) mod template;
 pub(crate) mod tls;
 pub(crate) mod var;
+pub(crate) mod volume;

@@ -222,6 +222,9 @@ impl Agent {
         };
         let handle = Client::start(client_config, base.runtime.clone(), parts).await?;
         if let Some(dispatch) = base.dispatch.get() {
+            if let Some(running) = &self.server {
+                running.server().set_local_client(handle.node_id(), Arc::clone(&dispatch));
+            }
             api.set_client(LocalClient { node: handle.node_id(), dispatch });
         }
         self.tasks.spawn(self.stop.child_token().run_until_cancelled_owned(integrations.watch(handle.clone())));

@@ -37,4 +37,5 @@ mod serve;
 mod services;
 mod status;
 mod variables;
+mod volumes;
 mod well_known;

@@ -21,9 +21,11 @@ mod nodes;
 mod operator;
 mod quotas;
 mod storage;
+mod volumes;
 
 pub use deployments::DeploymentChanged;
 pub use exec::{ExecInput, ExecOutput, ExecReader, ExecRequest, ExecWriter};
 pub use jobs::{PlanAnswer, RegisterRequest, Registered, RevertRequest, Validation, VersionsAnswer};
 pub use operator::{GossipKeys, Member, Members};
 pub use storage::SecretWritten;
+pub use volumes::VolumeAnswer;

@@ -24,6 +24,8 @@ pub struct ClientConfig {
     pub state_dir: PathBuf,
     /// One folder per allocation.
     pub alloc_dir: PathBuf,
+    /// Where volumes are made.
+    pub host_volumes_dir: PathBuf,
     /// `HOST:PORT` of the agent's HTTP interface as others reach it.
     pub http_address: String,
     pub tls_enabled: bool,
@@ -116,6 +118,7 @@ impl Default for ClientConfig {
             meta: BTreeMap::new(),
             state_dir: PathBuf::from("client"),
             alloc_dir: PathBuf::from("alloc"),
+            host_volumes_dir: PathBuf::from("host_volumes"),
             http_address: String::new(),
             tls_enabled: false,
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -26,6 +26,7 @@ mod services;
 pub mod sim;
 mod state;
 pub mod templates;
+mod volumes;
 
 mod allocations;
 mod client;

@@ -10,13 +10,14 @@ use drover_model::{
             AllocChecks, AllocCollect, AllocExec, AllocExecInput, AllocRestart, AllocSignal, AllocStats, Done, ExecFrame, FileFrame,
             FileInfo, FsList, FsRead, FsStat, HostStats, LogRead, NodeMeta, NodeMetaApply, NodeMetaGet,
         },
+        volume::{VolumeMade, VolumeMake, VolumeRemove},
     },
 };
 use drover_runtime::rpc::{Caller, ItemSink, Router};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Handle, allocations::AllocCommand, fs, stats, tasks::Scope};
+use crate::{Handle, allocations::AllocCommand, fs, stats, tasks::Scope, volumes};
 
 impl Handle {
     /// All of it as a table, for a connection or for the agent's own routes.
@@ -47,6 +48,8 @@ impl Handle {
         let router = method!(router, HostStats, host_stats);
         let router = method!(router, NodeMetaGet, meta);
         let router = method!(router, NodeMetaApply, apply_meta);
+        let router = method!(router, VolumeMake, make_volume);
+        let router = method!(router, VolumeRemove, remove_volume);
         let router = method!(router, FsList, list);
         let router = method!(router, FsStat, stat);
         let router = method!(router, AllocExecInput, exec_input);
@@ -120,6 +123,17 @@ impl Handle {
 
     pub async fn apply_meta(&self, message: NodeMetaApply) -> Result<NodeMeta, Error> {
         self.set_labels(message.meta)
+    }
+
+    pub async fn make_volume(&self, message: VolumeMake) -> Result<VolumeMade, Error> {
+        let folder = self.inner.shared.config.host_volumes_dir.clone();
+        blocking(move || volumes::make(&folder, &message)).await
+    }
+
+    pub async fn remove_volume(&self, message: VolumeRemove) -> Result<Done, Error> {
+        let folder = self.inner.shared.config.host_volumes_dir.clone();
+        blocking(move || volumes::remove(&folder, message.id)).await?;
+        Ok(Done {})
     }
 
     pub async fn list(&self, message: FsList) -> Result<Vec<FileInfo>, Error> {

@@ -1,4 +1,4 @@
-//! What else people write in the language of job files: namespaces, node pools, quotas. Without variables, since none are declared there.
+//! What else people write in the language of job files: namespaces, node pools, quotas, volumes. Without variables, since none are declared there.
 
 use hcl_edit::structure::Body;
 use serde_json::Value as Json;
@@ -18,6 +18,7 @@ pub enum Document {
     Namespace,
     NodePool,
     Quota,
+    HostVolume,
 }
 
 impl Document {
@@ -26,6 +27,7 @@ impl Document {
             Self::Namespace => &schema::NAMESPACE,
             Self::NodePool => &schema::NODE_POOLS,
             Self::Quota => &schema::QUOTA,
+            Self::HostVolume => &schema::HOST_VOLUME,
         }
     }
 }
@@ -43,6 +45,7 @@ pub fn parse_document(document: Document, source: &str, file_name: &str) -> Resu
     }
     match document {
         Document::NodePool => only_pool(read),
+        Document::HostVolume => with_bytes(read),
         Document::Namespace | Document::Quota => Ok(read),
     }
 }
@@ -61,6 +64,40 @@ fn only_pool(mut read: Json) -> Result<Json, Vec<Diagnostic>> {
             Err(vec![Diagnostic::general("Not one node_pool block", found)])
         }
     }
+}
+
+/// Capacities are written with units.
+fn with_bytes(mut read: Json) -> Result<Json, Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    for (written, key) in schema::CAPACITIES {
+        let Some(text) = read.as_object_mut().and_then(|volume| volume.remove(written)) else { continue };
+        let text = text.as_str().unwrap_or_default();
+        match bytes(text) {
+            Some(bytes) => read[key] = bytes.into(),
+            None => {
+                problems.push(Diagnostic::general("Unsuitable capacity", format!("{text:?} is no size such as \"100GiB\" or \"500 MB\".")))
+            }
+        }
+    }
+    if problems.is_empty() { Ok(read) } else { Err(problems) }
+}
+
+/// `10`, `10 KB` and the like (powers of 1000), `10KiB` and the like (powers of 1024).
+fn bytes(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = unit.trim().to_ascii_lowercase();
+    let power = match unit.chars().next() {
+        None | Some('b') => 0,
+        Some(letter) => 1 + u32::try_from("kmgtp".find(letter)?).ok()?,
+    };
+    let base = match unit.get(1..).unwrap_or_default() {
+        "" | "b" => 1000_i64,
+        "i" | "ib" => 1024,
+        _ => return None,
+    };
+    number.parse::<i64>().ok()?.checked_mul(base.checked_pow(power)?)
 }
 
 #[cfg(test)]
@@ -140,6 +177,36 @@ mod tests {
             ],
         });
         assert_eq!(parse_document(Document::Quota, quota, "q.hcl").unwrap(), want);
+    }
+
+    #[test]
+    fn volumes_are_read() {
+        let volume = r#"
+            name = "data"
+            type = "host"
+            plugin_id = "mkdir"
+            capacity_min = "1 GiB"
+            capacity_max = "2GB"
+            constraint {
+              attribute = "${meta.disk}"
+              operator  = "!="
+              value     = "slow"
+            }
+            capability { access_mode = "single-node-single-writer" }
+            parameters { mode = "0700" }
+        "#;
+        let want = json!({
+            "Name": "data", "Type": "host", "PluginID": "mkdir",
+            "RequestedCapacityMinBytes": 1_i64 << 30, "RequestedCapacityMaxBytes": 2_000_000_000_i64,
+            "Constraints": [{ "LTarget": "${meta.disk}", "Operand": "!=", "RTarget": "slow" }],
+            "RequestedCapabilities": [{ "AccessMode": "single-node-single-writer" }],
+            "Parameters": { "mode": "0700" },
+        });
+        assert_eq!(parse_document(Document::HostVolume, volume, "v.hcl").unwrap(), want);
+        for (text, want) in [("12", Some(12)), ("3KiB", Some(3072)), ("3k", Some(3000)), ("1x", None), ("-1", None), ("9999999999TB", None)]
+        {
+            assert_eq!(bytes(text), want, "{text}");
+        }
     }
 
     #[test]

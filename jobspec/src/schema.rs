@@ -10,7 +10,7 @@ mod job;
 mod service;
 mod task;
 
-pub(crate) use documents::{NAMESPACE, NODE_POOLS, QUOTA};
+pub(crate) use documents::{CAPACITIES, HOST_VOLUME, NAMESPACE, NODE_POOLS, QUOTA};
 pub(crate) use job::JOB;
 
 pub(crate) type Object = Map<String, Json>;

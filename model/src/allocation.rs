@@ -203,6 +203,11 @@ impl Default for Allocation {
     }
 }
 
+/// The number in an allocation's name; none when the name is not of the form `JOB.GROUP[INDEX]`.
+pub fn index_of(name: &str) -> Option<u32> {
+    name.strip_suffix(']')?.rsplit_once('[')?.1.parse().ok()
+}
+
 impl Allocation {
     /// Takes exactly the room that they need.
     pub fn set_task_states(&mut self, states: BTreeMap<Name, TaskState>) {
@@ -222,7 +227,7 @@ impl Allocation {
 
     /// The number in its name; none when the name is not of the form `JOB.GROUP[INDEX]`.
     pub fn index(&self) -> Option<u32> {
-        self.name.strip_suffix(']')?.rsplit_once('[')?.1.parse().ok()
+        index_of(&self.name)
     }
 
     /// Neither running nor meant to run: the servers asked it to stop.

@@ -82,6 +82,8 @@ typed_ids! {
     DeploymentId,
     /// A signing or encryption key of the servers.
     KeyId,
+    /// A volume on a node.
+    VolumeId,
 }
 
 /// An optional id, written as the empty string when absent (as the API does).

@@ -28,3 +28,4 @@ pub mod spec;
 pub mod time;
 pub mod variable;
 pub mod view;
+pub mod volume;

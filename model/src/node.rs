@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{KeyId, NodeId, optional},
+    ids::{KeyId, Name, NodeId, optional},
     job::NetworkResource,
     json::List,
     resources::Amounts,
     secret::SecretText,
     time::{Rfc3339, nanos},
+    volume::Capability,
 };
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,7 +211,7 @@ impl Node {
             hash.write(name);
             hash.write(if driver.detected && driver.healthy { "1" } else { "0" });
         }
-        for (name, volume) in &self.host_volumes {
+        for (name, volume) in self.host_volumes.iter().filter(|(_, volume)| !volume.is_dynamic()) {
             hash.write(name);
             hash.write(if volume.read_only { "ro" } else { "rw" });
         }
@@ -346,6 +347,27 @@ pub struct HostVolume {
     pub path: String,
     #[serde(rename = "ReadOnly")]
     pub read_only: bool,
+    /// Whose jobs may use it; empty: all.
+    #[serde(rename = "Namespace", skip_serializing_if = "is_empty_name")]
+    pub namespace: Name,
+    /// How it may be used. Empty for those of the client's configuration, which anybody may use in any way.
+    #[serde(rename = "Capabilities", skip_serializing_if = "no_capabilities")]
+    pub capabilities: List<Capability>,
+}
+
+fn no_capabilities(capabilities: &List<Capability>) -> bool {
+    capabilities.is_empty()
+}
+
+fn is_empty_name(name: &Name) -> bool {
+    name.is_empty()
+}
+
+impl HostVolume {
+    /// Whether it was made or registered while the cluster runs, and is not of the client's configuration.
+    pub fn is_dynamic(&self) -> bool {
+        !self.id.is_empty()
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

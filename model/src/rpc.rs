@@ -29,6 +29,7 @@ pub mod service;
 pub mod snapshot;
 pub mod status;
 pub mod variable;
+pub mod volume;
 
 /// `#[serde(with = "crate::rpc::as_bytes")]`: bytes as such, not as a list of numbers.
 pub mod as_bytes {

@@ -1,10 +1,12 @@
 //! Which nodes a group may run on at all, whatever else runs there.
 
 use drover_model::{
+    ids::Name,
     job::{Constraint, Job, Operand, TaskGroup},
     node::Node,
-    spec,
 };
+
+use crate::volumes::{self, Mount};
 
 pub(crate) use compare::{Check, compare_texts};
 pub(crate) use target::{is_unique, resolve};
@@ -61,7 +63,11 @@ pub(crate) struct Requirements<'a> {
     /// Those in which nodes of a class do not differ, and the others.
     of_class: Vec<Check<'a>>,
     of_node: Vec<Check<'a>>,
-    volumes: Vec<&'a spec::Volume>,
+    /// The first of the volumes that a plugin would have to give.
+    foreign_volume: Option<&'a str>,
+    group: &'a TaskGroup,
+    namespace: &'a Name,
+    mounts: Vec<Mount>,
     pub(crate) distinct_hosts_of_job: bool,
     pub(crate) distinct_hosts_of_group: bool,
     pub(crate) distinct_properties: Vec<DistinctProperty<'a>>,
@@ -86,7 +92,10 @@ impl<'a> Requirements<'a> {
             drivers,
             of_class: Vec::new(),
             of_node: Vec::new(),
-            volumes: group.volumes.values().collect(),
+            foreign_volume: group.volumes.values().find(|volume| volume.kind == "csi").map(|volume| volume.source.as_str()),
+            group,
+            namespace: &job.namespace,
+            mounts: volumes::mounts(group, None),
             distinct_hosts_of_job: false,
             distinct_hosts_of_group: false,
             distinct_properties: Vec::new(),
@@ -95,6 +104,12 @@ impl<'a> Requirements<'a> {
         job.constraints.iter().for_each(|constraint| requirements.add(constraint, true));
         of_group.for_each(|constraint| requirements.add(constraint, false));
         requirements
+    }
+
+    /// For the allocation with this number, which may have volumes of its own.
+    pub(crate) fn numbered(mut self, index: Option<u32>) -> Self {
+        self.mounts = volumes::mounts(self.group, index);
+        self
     }
 
     fn add(&mut self, constraint: &'a Constraint, whole_job: bool) {
@@ -115,7 +130,7 @@ impl<'a> Requirements<'a> {
 
     /// Whether a class says nothing about its nodes.
     pub(crate) fn escape_class(&self) -> bool {
-        !self.of_node.is_empty() || self.distinct_properties.iter().any(|property| is_unique(property.target))
+        !self.of_node.is_empty() || !self.mounts.is_empty() || self.distinct_properties.iter().any(|property| is_unique(property.target))
     }
 
     /// What is the same for all nodes of a class: the reason against it.
@@ -127,27 +142,22 @@ impl<'a> Requirements<'a> {
         if let Some(failed) = self.of_class.iter().find(|check| !check.holds(node)) {
             return Some(failed.label());
         }
-        self.volumes.iter().find_map(|volume| refused_volume(node, volume))
+        self.foreign_volume.map(|source| format!("missing CSI volume(s) {source}"))
     }
 
     pub(crate) fn refused_by_node(&self, node: &Node) -> Option<String> {
-        self.of_node.iter().find(|check| !check.holds(node)).map(Check::label)
+        let failed = self.of_node.iter().find(|check| !check.holds(node)).map(Check::label);
+        failed.or_else(|| (!volumes::has_all(node, self.namespace, &self.mounts)).then(|| reason::HOST_VOLUMES.to_owned()))
     }
+}
+
+/// Whether a node meets constraints that are of no job.
+pub fn meets(node: &Node, constraints: &[Constraint]) -> bool {
+    constraints.iter().all(|constraint| Check::of_constraint(constraint).holds(node))
 }
 
 fn is_off(value: &str) -> bool {
     value.trim().eq_ignore_ascii_case("false")
-}
-
-/// Volumes of hosts are made by operators; others need a plugin, which nodes announce.
-fn refused_volume(node: &Node, volume: &spec::Volume) -> Option<String> {
-    if volume.kind == "csi" {
-        return Some(format!("missing CSI volume(s) {}", volume.source));
-    }
-    match node.host_volumes.get(&volume.source) {
-        Some(offered) if volume.read_only || !offered.read_only => None,
-        _ => Some(reason::HOST_VOLUMES.to_owned()),
-    }
 }
 
 #[cfg(test)]

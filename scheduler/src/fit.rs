@@ -12,6 +12,8 @@ use drover_model::{
 pub use ports::HostPorts;
 pub(crate) use ports::{listed_ports, reserved_on};
 
+use crate::volumes::{self, Claim};
+
 mod ports;
 
 /// The sum of what the allocations of a node hold.
@@ -25,6 +27,8 @@ pub struct Usage {
     pub cores: Vec<u16>,
     /// Sorted: instances of devices that single tasks own.
     pub devices: Vec<Box<str>>,
+    /// Sorted: how volumes of the node are used.
+    pub claims: Vec<Claim>,
     pub allocations: u32,
 }
 
@@ -42,14 +46,18 @@ impl Usage {
     }
 
     pub fn add(&mut self, allocation: &Allocation) {
-        self.add_resources(&allocation.resources);
+        self.add_resources(&allocation.resources, &volumes::claims(allocation));
         if is_bound(allocation) {
             self.bound = self.bound.plus(allocation.resources.amounts());
         }
     }
 
-    /// The same for an allocation of which only its resources are at hand.
-    pub fn add_resources(&mut self, resources: &AllocatedResources) {
+    /// The same for an allocation of which only its resources and claims are at hand.
+    pub fn add_resources(&mut self, resources: &AllocatedResources, claims: &[Claim]) {
+        for claim in claims {
+            let at = self.claims.partition_point(|other| other < claim);
+            self.claims.insert(at, claim.clone());
+        }
         self.amounts = self.amounts.plus(resources.amounts());
         for (ip, port) in host_ports(resources) {
             self.ports.insert(ip, port);
@@ -71,6 +79,11 @@ impl Usage {
         self.amounts = self.amounts.minus(amounts);
         if is_bound(allocation) {
             self.bound = self.bound.minus(amounts);
+        }
+        for claim in volumes::claims(allocation) {
+            if let Ok(at) = self.claims.binary_search(&claim) {
+                self.claims.remove(at);
+            }
         }
         for (ip, port) in host_ports(&allocation.resources) {
             self.ports.remove(ip, port);
@@ -145,6 +158,10 @@ pub enum Misfit {
     NoAddress(String),
     #[error("devices: no devices match request")]
     Devices,
+    #[error("missing compatible host volumes")]
+    VolumeGone,
+    #[error("conflicting claims for host volume with single-writer")]
+    VolumeClaimed,
     /// Of the devices that the node has left, none is one that the quota still allows.
     #[error("quota")]
     Quota,
@@ -201,6 +218,9 @@ pub fn apply_check<'a>(
 fn check_exclusive(node: &Node, usage: &Usage, allocation: &Allocation) -> Result<(), Misfit> {
     if usage.allocations >= slots(node) {
         return Err(Misfit::MaxAllocations);
+    }
+    if let Some(misfit) = volumes::misfit(node, usage, allocation) {
+        return Err(misfit);
     }
     let group = allocation.group();
     for port in allocation.resources.shared.ports.iter().filter(|port| port.value != 0) {

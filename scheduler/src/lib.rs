@@ -18,10 +18,12 @@ use drover_model::{
 
 pub use error::Error;
 pub use explain::{Reason, why};
+pub use feasible::meets;
 pub use fit::{HostPorts, Misfit, Usage, apply_check};
 pub use inputs::{Inputs, Lane};
 pub use quota::QuotaRoom;
 pub use snapshot::{Algorithm, Config, Preemption, Snapshot};
+pub use volumes::{Claim, claims};
 
 mod error;
 mod explain;
@@ -33,6 +35,7 @@ mod place;
 mod quota;
 mod reconcile;
 mod snapshot;
+mod volumes;
 
 /// What has to change so that a job's allocations are as the job asks.
 pub fn schedule(snapshot: &dyn Snapshot, evaluation: &Evaluation, inputs: Inputs) -> Result<Outcome, Error> {

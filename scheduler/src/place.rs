@@ -6,7 +6,7 @@ use std::{
 };
 
 use drover_model::{
-    allocation::{AllocDeploymentStatus, AllocMetric, Allocation, ClientStatus, DesiredStatus, RescheduleTracker},
+    allocation::{AllocDeploymentStatus, AllocMetric, Allocation, ClientStatus, DesiredStatus, RescheduleTracker, index_of},
     evaluation::Evaluation,
     ids::{AllocId, DeploymentId, Name, NodeId},
     job::{Job, TaskGroup},
@@ -25,6 +25,7 @@ use crate::{
         ask::Ask,
         fleet::{Fleet, Row},
         search::{Context, Count, Live, Pick, Search},
+        sticky::is_numbered,
         ties::Ties,
     },
 };
@@ -43,6 +44,7 @@ mod quota;
 mod score;
 pub(crate) mod search;
 mod spread;
+mod sticky;
 pub(crate) mod ties;
 
 /// So many placements of a group in one plan show scores. Nobody reads ten thousand tables, and making and keeping them would cost more than the placing.
@@ -149,7 +151,8 @@ impl<'s> Placer<'s> {
     pub(crate) fn place(&mut self, wants: &[Want]) -> Vec<Placed> {
         let mut placed = Vec::with_capacity(wants.len());
         // One search for each run of wants with the same version: nearly always one in all.
-        for run in wants.chunk_by(|a, b| Arc::ptr_eq(&a.job, &b.job) && a.group == b.group) {
+        let are_alike = |a: &Want, b: &Want| Arc::ptr_eq(&a.job, &b.job) && a.group == b.group && !is_numbered(a);
+        for run in wants.chunk_by(are_alike) {
             let job = Arc::clone(&run[0].job);
             match job.group(&run[0].group) {
                 Some(group) => self.place_run(&job, group, run, &mut placed),
@@ -229,8 +232,9 @@ impl<'s> Placer<'s> {
     }
 
     fn place_run(&mut self, job: &Arc<Job>, group: &TaskGroup, wants: &[Want], placed: &mut Vec<Placed>) {
-        let ask = Ask::new(group, self.config.memory_oversubscription);
-        let requirements = Requirements::new(job, group);
+        let index = index_of(&wants[0].name);
+        let ask = Ask::new(group, self.config.memory_oversubscription).numbered(index);
+        let requirements = Requirements::new(job, group).numbered(index);
         let mut search = self.search(job, group, &ask, &requirements);
         let survey = Arc::new(metric::survey(&search, &self.fleet, job));
         let mut hopeless = false;
@@ -245,7 +249,7 @@ impl<'s> Placer<'s> {
             }
             let shortage = self.beyond_quota(&search, want);
             let allocation = if shortage.is_none() {
-                let rows = if hopeless { 0..0 } else { 0..self.fleet.len() };
+                let rows = if hopeless { 0..0 } else { self.rows_for(group, want) };
                 let allocation = self.place_one(&mut search, want, &survey, index < DETAILED_METRICS);
                 let allocation = allocation.or_else(|| self.preempt(&mut search, want, &survey, rows));
                 // Nobody makes way for the next one either, and looking at all nodes again for each of thousands would take long.
@@ -294,6 +298,10 @@ impl<'s> Placer<'s> {
     }
 
     fn place_one(&mut self, search: &mut Search<'_>, want: &Want, survey: &Arc<AllocMetric>, detailed: bool) -> Option<Allocation> {
+        if let Some(row) = self.bound_to(search.group, want) {
+            let pick = row.filter(|row| search.admits(&self.fleet, *row)).map(|row| Pick { row, parts: search.parts(&self.fleet, row) })?;
+            return self.take(search, want, pick, survey, Some(&[])).ok();
+        }
         let penalized = self.rows_to_avoid(want);
         let preferred = self.preferred_row(search, want);
         let best = detailed.then(|| search.best(&self.fleet, metric::SHOWN_NODES));

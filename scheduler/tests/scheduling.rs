@@ -14,4 +14,5 @@ mod scheduling {
     mod rescheduling;
     mod rollouts;
     mod steady;
+    mod volumes;
 }

@@ -18,6 +18,7 @@ use crate::state::{State, summary};
 
 pub use effect::Effect;
 pub(crate) use variable::LOCKED;
+pub(crate) use volume::uses;
 
 mod allocation;
 mod catalogue;
@@ -35,6 +36,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod variable;
+mod volume;
 
 /// Applies one command at its index.
 pub fn apply(state: &mut State, index: u64, proposed: Proposed) -> (Applied, Vec<Effect>) {
@@ -151,6 +153,8 @@ impl Change<'_> {
             Command::NamespaceDelete { name } => self.namespace_delete(&name),
             Command::NodePoolPut { pool } => self.node_pool_put(*pool),
             Command::NodePoolDelete { name } => self.node_pool_delete(&name),
+            Command::VolumePut { volume } => self.volume_put(*volume),
+            Command::VolumeDelete { namespace, id } => self.volume_delete(&namespace, id),
             Command::QuotaPut { quota } => self.quota_put(*quota),
             Command::QuotaDelete { name } => self.quota_delete(&name),
             Command::SchedulerConfig { config, check } => self.scheduler_config(*config, check),

@@ -22,7 +22,7 @@ use drover_model::{
     quota::QuotaUse,
     resources::AllocatedResources,
 };
-use drover_scheduler::{Config, QuotaRoom, Snapshot, Usage, apply_check};
+use drover_scheduler::{Claim, Config, QuotaRoom, Snapshot, Usage, apply_check, claims};
 
 use crate::state::{State, StateStore};
 
@@ -31,6 +31,7 @@ use crate::state::{State, StateStore};
 struct Coming {
     id: AllocId,
     resources: Arc<AllocatedResources>,
+    claims: Vec<Claim>,
 }
 
 /// What a plan places.
@@ -46,7 +47,8 @@ impl Placements {
         let namespace = plan.placements.first().map(|allocation| allocation.namespace.clone()).unwrap_or_default();
         let mut by_node: BTreeMap<NodeId, Vec<Coming>> = BTreeMap::new();
         for allocation in &plan.placements {
-            let coming = Coming { id: allocation.id, resources: Arc::clone(&allocation.resources) };
+            let resources = Arc::clone(&allocation.resources);
+            let coming = Coming { id: allocation.id, resources, claims: claims(allocation) };
             by_node.entry(allocation.node_id).or_default().push(coming);
         }
         Arc::new(Self { namespace, by_node })
@@ -227,7 +229,7 @@ impl Inner {
 /// Counts in what the state does not have yet.
 fn add_coming(state: &State, usage: &mut BTreeMap<NodeId, Usage>, node: NodeId, coming: &[Coming]) {
     for coming in coming.iter().filter(|coming| state.allocation(coming.id).is_none()) {
-        usage.entry(node).or_insert_with(|| state.node_usage(node).clone()).add_resources(&coming.resources);
+        usage.entry(node).or_insert_with(|| state.node_usage(node).clone()).add_resources(&coming.resources, &coming.claims);
     }
 }
 

@@ -32,6 +32,7 @@ mod proxy;
 mod quotas;
 mod register;
 mod search;
+mod volumes;
 mod why;
 
 pub(crate) use backup::Incoming;

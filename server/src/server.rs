@@ -16,7 +16,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tracing::warn;
 
 use crate::{
-    clients::ClientConnections,
+    clients::{ClientConnections, Way},
     config::ServerConfig,
     consensus::{self, Consensus, Peer},
     embedded::Stores,
@@ -302,9 +302,19 @@ impl Server {
         &self.clients
     }
 
-    /// The way to a node that is connected to this server.
-    pub fn client_connection(&self, node: NodeId) -> Option<Connection> {
+    /// The way to a node that is connected to this server, or in its process.
+    pub(crate) fn way_to(&self, node: NodeId) -> Option<Way> {
         self.clients.get(node)
+    }
+
+    /// Whether this server can pass calls on to the client of a node without another server's help.
+    pub fn reaches(&self, node: NodeId) -> bool {
+        self.way_to(node).is_some()
+    }
+
+    /// Makes the client that runs in this process known: it has no connection, and other servers ask for it here.
+    pub fn set_local_client(&self, node: NodeId, client: Arc<dyn Dispatch>) {
+        self.clients.set_here(node, client);
     }
 
     /// The RPC addresses of all servers.

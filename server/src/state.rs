@@ -8,7 +8,7 @@ use drover_model::{
     allocation::Allocation,
     deployment::Deployment,
     evaluation::Evaluation,
-    ids::{AllocId, DeploymentId, EvalId, JobKey, KeyId, Name, NodeId},
+    ids::{AllocId, DeploymentId, EvalId, JobKey, KeyId, Name, NodeId, VolumeId},
     job::{Job, JobSubmission, JobSummary},
     kv::{KvEntry, StoredSecret},
     namespace::{Namespace, NodePool},
@@ -17,6 +17,7 @@ use drover_model::{
     rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
     variable::StoredVariable,
+    volume::Volume,
 };
 use drover_scheduler::Usage;
 use imbl::OrdMap;
@@ -39,6 +40,7 @@ pub mod snapshot;
 mod store;
 pub(crate) mod summary;
 mod table;
+mod volumes;
 mod write;
 
 #[cfg(test)]
@@ -66,10 +68,11 @@ pub enum TableId {
     Namespaces,
     NodePools,
     Quotas,
+    Volumes,
 }
 
 impl TableId {
-    pub const COUNT: usize = 16;
+    pub const COUNT: usize = 17;
     pub const ALL: [Self; Self::COUNT] = [
         Self::Jobs,
         Self::Summaries,
@@ -87,6 +90,7 @@ impl TableId {
         Self::Namespaces,
         Self::NodePools,
         Self::Quotas,
+        Self::Volumes,
     ];
 }
 
@@ -150,6 +154,8 @@ pub struct State {
     namespaces: Table<Name, Namespace>,
     /// The same.
     node_pools: Table<Name, NodePool>,
+    volumes: Table<VolumeId, Volume>,
+    volumes_by_node: Index<NodeId, VolumeId>,
     quotas: Table<Name, StoredQuota>,
     /// What the allocations of a namespace hold, for those namespaces that have a quota.
     quota_use: Table<Name, QuotaUse>,

@@ -9,7 +9,7 @@ use drover_model::{
     allocation::{AllocDeploymentStatus, Allocation, AllocationReport, ClientStatus},
     deployment::{Deployment, DeploymentState},
     evaluation::Evaluation,
-    ids::{AllocId, DeploymentId, EvalId, NodeId},
+    ids::{AllocId, DeploymentId, EvalId, NodeId, VolumeId},
     job::{Job, ReschedulePolicy, Task, TaskGroup, UpdateStrategy},
     namespace::Namespace,
     node::{Node, NodeStatus},
@@ -17,6 +17,7 @@ use drover_model::{
     resources::{AllocatedCpu, AllocatedMemory, AllocatedPort, AllocatedResources, AllocatedTask},
     rpc::Error,
     time::UnixNanos,
+    volume::{AccessMode, AttachmentMode, Capability, Volume},
 };
 use drover_runtime::Runtime;
 use futures::future::BoxFuture;
@@ -113,6 +114,18 @@ pub(crate) fn quota_put(name: &str, cpu_mhz: i64) -> Command {
     let limit = QuotaLimit { region: "global".to_owned(), region_limit, ..QuotaLimit::default() };
     let spec = QuotaSpec { name: name.to_owned(), limits: vec![limit].into(), hash: cpu_mhz.to_string(), ..QuotaSpec::default() };
     Command::QuotaPut { quota: Box::new(StoredQuota { spec, region: "global".to_owned() }) }
+}
+
+pub(crate) fn volume_id(number: u8) -> VolumeId {
+    VolumeId::from_random([number; 16])
+}
+
+/// The command that gives a node a volume.
+pub(crate) fn volume_put(on: u8, name: &str, access_mode: AccessMode) -> Command {
+    let capabilities = vec![Capability { access_mode, attachment_mode: AttachmentMode::FileSystem }].into();
+    let (id, node_id) = (Some(volume_id(on)), Some(node_id(on)));
+    let volume = Volume { namespace: "default".into(), id, name: name.to_owned(), node_id, capabilities, ..Volume::default() };
+    Command::VolumePut { volume: Box::new(volume) }
 }
 
 /// A namespace under a quota.

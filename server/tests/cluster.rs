@@ -154,7 +154,7 @@ async fn a_job_from_registration_to_the_end() {
     let placed = client.pushed().await;
     assert_eq!(placed.iter().map(|row| (row.name.to_string(), row.job.version)).collect::<Vec<_>>().len(), 2);
     until(&server, "the evaluation's end", |state| state.evaluation(eval).is_some_and(|eval| eval.status == EvalStatus::Complete)).await;
-    assert!(server.client_connection(client.auth.id).is_some());
+    assert!(server.reaches(client.auth.id));
 
     client.report(&placed, ClientStatus::Running, Some(true)).await;
     until(&server, "the first roll-out", |state| deployment_is(state, DeploymentStatus::Successful, 0)).await;

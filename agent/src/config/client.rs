@@ -11,6 +11,7 @@ pub(super) fn apply(section: &mut Section, client: &mut ClientSection) -> Result
     set(&mut client.enabled, section.flag("enabled")?);
     set_some(&mut client.state_dir, section.text("state_dir")?.map(PathBuf::from));
     set_some(&mut client.alloc_dir, section.text("alloc_dir")?.map(PathBuf::from));
+    set_some(&mut client.host_volumes_dir, section.text("host_volumes_dir")?.map(PathBuf::from));
     client.servers.extend(section.texts("servers")?.unwrap_or_default());
     server::join(section, &mut client.join)?;
     set(&mut client.node_class, section.text("node_class")?);
@@ -132,7 +133,6 @@ fn artifact(block: &mut Section, artifact: &mut ArtifactSection) -> Result<(), C
 fn understood(section: &mut Section) -> Result<(), ConfigError> {
     section.accepted(&[
         "alloc_mounts_dir",
-        "host_volumes_dir",
         "host_volume_plugin_dir",
         "common_plugin_dir",
         "chroot_env",

@@ -12,7 +12,7 @@ use super::{
     call::Call,
     client, deployments, evaluations, events, job, jobs, kv, metrics, namespaces, nodes, operator, quotas,
     reply::{Outcome, error_reply, finish, nowhere},
-    search, secret, services, status, variables, well_known,
+    search, secret, services, status, variables, volumes, well_known,
 };
 
 /// Answers a request, whatever happens.
@@ -58,6 +58,8 @@ fn route(call: Call) -> BoxFuture<'static, Outcome> {
         "node" => Box::pin(nodes::one(call, rest)),
         "namespaces" => Box::pin(namespaces::list(call, rest)),
         "namespace" => Box::pin(namespaces::one(call, rest)),
+        "volumes" => Box::pin(volumes::list(call, rest)),
+        "volume" => Box::pin(volumes::one(call, rest)),
         "quotas" => Box::pin(quotas::list(call, rest)),
         "quota-usages" => Box::pin(quotas::usages(call, rest)),
         "quota" => Box::pin(quotas::one(call, rest)),

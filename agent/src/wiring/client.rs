@@ -31,6 +31,7 @@ pub(crate) fn config(config: &Config, data_dir: &Path, http_address: String, hos
         meta: section.meta.clone(),
         state_dir: section.state_dir.clone().unwrap_or_else(|| data_dir.join("client")),
         alloc_dir: section.alloc_dir.clone().unwrap_or_else(|| data_dir.join("alloc")),
+        host_volumes_dir: section.host_volumes_dir.clone().unwrap_or_else(|| data_dir.join("host_volumes")),
         http_address,
         version: crate::API_VERSION.to_owned(),
         network_interface: section.network_interface.clone().unwrap_or_default(),
@@ -76,8 +77,12 @@ fn listening_address(config: &Config) -> String {
 
 fn host_volumes(config: &Config) -> BTreeMap<String, HostVolume> {
     let volume = |(name, volume): (&String, &crate::config::HostVolumeSection)| {
-        let row =
-            HostVolume { id: String::new(), name: name.clone(), path: volume.path.display().to_string(), read_only: volume.read_only };
+        let row = HostVolume {
+            name: name.clone(),
+            path: volume.path.display().to_string(),
+            read_only: volume.read_only,
+            ..HostVolume::default()
+        };
         (name.clone(), row)
     };
     config.client.host_volumes.iter().map(volume).collect()

@@ -22,6 +22,7 @@ mod jobs;
 mod malformed;
 mod rolling;
 mod shapes;
+mod volumes;
 
 /// The longest that anything in these tests may take.
 const PATIENCE: Duration = Duration::from_secs(30);

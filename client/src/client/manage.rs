@@ -69,11 +69,15 @@ impl Handle {
         self.begin(allocation, begin);
     }
 
-    /// The allocation on this node whose data a new one takes over.
+    /// The allocation on this node that a new one waits for: it takes over its data, or writes a volume that only one of them may write.
     fn previous_of(&self, allocation: &Allocation) -> Option<Previous> {
-        let id = allocation.previous_allocation.filter(|_| allocation.group().is_some_and(|group| group.ephemeral_disk.sticky))?;
+        let (id, group) = (allocation.previous_allocation?, allocation.group()?);
+        let inherits = group.ephemeral_disk.sticky;
+        if !inherits && !group.volumes.values().any(|volume| volume.kind == "host" && !volume.read_only) {
+            return None;
+        }
         let ended = self.inner.lock().get(&id).map(Held::ended)?;
-        Some(Previous { ended, root: self.inner.shared.alloc_root(id) })
+        Some(Previous { ended, root: inherits.then(|| self.inner.shared.alloc_root(id)) })
     }
 
     fn report_unstarted(&self, allocation: &Allocation) {

@@ -1,4 +1,4 @@
-//! Namespaces, node pools and quotas.
+//! Namespaces, node pools, quotas and volumes.
 
 use super::*;
 
@@ -52,3 +52,30 @@ static REGION_LIMIT: Schema = block(
 static DEVICE_LIMIT: Schema = block(&[int("count", "Count")], &[]);
 
 static STORAGE_LIMIT: Schema = block(&[int("variables", "VariablesMB")], &[]);
+
+pub(crate) static HOST_VOLUME: Schema = block(
+    &[
+        text("id", "ID"),
+        text("name", "Name"),
+        text("type", "Type"),
+        text("namespace", "Namespace"),
+        text("plugin_id", "PluginID"),
+        text("node_id", "NodeID"),
+        text("node_pool", "NodePool"),
+        text("host_path", "HostPath"),
+        text("capacity", "@capacity"),
+        text("capacity_min", "@capacity_min"),
+        text("capacity_max", "@capacity_max"),
+    ],
+    &[
+        many("capability", "RequestedCapabilities", &CAPABILITY),
+        many("constraint", "Constraints", &job::CONSTRAINT),
+        text_map("parameters", "Parameters"),
+    ],
+);
+
+/// What is written as a size, and where it goes as bytes.
+pub(crate) const CAPACITIES: [(&str, &str); 3] =
+    [("@capacity", "CapacityBytes"), ("@capacity_min", "RequestedCapacityMinBytes"), ("@capacity_max", "RequestedCapacityMaxBytes")];
+
+static CAPABILITY: Schema = block(&[text("access_mode", "AccessMode"), text("attachment_mode", "AttachmentMode")], &[]);

@@ -10,7 +10,10 @@ use drover_model::{
 };
 
 use super::{cores, devices, network};
-use crate::fit::{Misfit, Usage};
+use crate::{
+    fit::{Misfit, Usage},
+    volumes::{self, Mount},
+};
 
 #[derive(Debug)]
 pub(crate) struct Ask<'a> {
@@ -22,6 +25,7 @@ pub(crate) struct Ask<'a> {
     devices: Vec<&'a RequestedDevice>,
     networks: Vec<&'a NetworkResource>,
     static_ports: bool,
+    mounts: Vec<Mount>,
     oversubscribe: bool,
 }
 
@@ -37,12 +41,19 @@ impl<'a> Ask<'a> {
             devices: group.tasks.iter().flat_map(|task| task.resources.devices.iter()).collect(),
             static_ports: networks.iter().any(|network| !network.reserved_ports.is_empty()),
             networks,
+            mounts: volumes::mounts(group, None),
             oversubscribe: memory_oversubscription,
         };
         let template = ask.without_exclusives(0);
         ask.amounts = template.amounts();
         ask.template = Arc::new(template);
         ask
+    }
+
+    /// For the allocation with this number, which may have volumes of its own.
+    pub(crate) fn numbered(mut self, index: Option<u32>) -> Self {
+        self.mounts = volumes::mounts(self.group, index);
+        self
     }
 
     fn without_exclusives(&self, core_mhz: u64) -> AllocatedResources {
@@ -87,7 +98,7 @@ impl<'a> Ask<'a> {
 
     /// Whether nothing but amounts decides where it fits.
     pub(crate) fn is_plain(&self) -> bool {
-        self.cores == 0 && self.devices.is_empty() && self.networks.is_empty()
+        self.cores == 0 && self.devices.is_empty() && self.networks.is_empty() && self.mounts.is_empty()
     }
 
     /// What no node of this kind can give, whatever runs there.
@@ -112,13 +123,17 @@ impl<'a> Ask<'a> {
         {
             return Some(misfit);
         }
-        if self.static_ports { network::collision(node, usage, &self.networks) } else { None }
+        let collision = if self.static_ports { network::collision(node, usage, &self.networks) } else { None };
+        collision.or_else(|| volumes::taken(node, usage, &self.mounts))
     }
 
     /// The resources on a node: ports, cores and devices chosen. `salt` varies where dynamic ports begin, so that parallel plans choose others.
     pub(crate) fn assign(&self, node: &Node, usage: &Usage, salt: u64) -> Result<Arc<AllocatedResources>, Misfit> {
         if self.is_plain() {
             return Ok(Arc::clone(&self.template));
+        }
+        if let Some(misfit) = volumes::taken(node, usage, &self.mounts) {
+            return Err(misfit);
         }
         let mut resources = if self.cores == 0 { (*self.template).clone() } else { self.without_exclusives(core_mhz(node)) };
         let mut ports = network::Chooser::new(node, usage, salt);

@@ -2,20 +2,14 @@
 
 use std::sync::Arc;
 
-use drover_model::{
-    allocation::Allocation,
-    ids::NodeId,
-    job::Job,
-    json::Map,
-    node::Node,
-    resources::{AllocatedResources, Amounts},
-};
+use drover_model::{allocation::Allocation, ids::NodeId, job::Job, json::Map, node::Node, resources::Amounts};
 use rustc_hash::FxHashMap;
 
 use crate::{
     Snapshot,
     feasible::{in_pool, in_scope},
     fit::{Misfit, Usage, exceeds, slots},
+    volumes,
 };
 
 /// A node's row in a [`Fleet`].
@@ -176,7 +170,7 @@ impl<'s> Fleet<'s> {
     pub(crate) fn add(&mut self, row: Row, allocation: &Allocation, amounts: Amounts) {
         self.used[row] = self.used[row].plus(amounts);
         self.allocations[row] += 1;
-        if holds_exclusively(&allocation.resources) {
+        if holds_exclusively(allocation) {
             self.change(row).add(allocation);
         }
     }
@@ -184,7 +178,7 @@ impl<'s> Fleet<'s> {
     pub(crate) fn remove(&mut self, row: Row, allocation: &Allocation) {
         self.used[row] = self.used[row].minus(allocation.resources.amounts());
         self.allocations[row] = self.allocations[row].saturating_sub(1);
-        if holds_exclusively(&allocation.resources) {
+        if holds_exclusively(allocation) {
             self.change(row).remove(allocation);
         }
     }
@@ -194,9 +188,11 @@ impl<'s> Fleet<'s> {
     }
 }
 
-fn holds_exclusively(resources: &AllocatedResources) -> bool {
+fn holds_exclusively(allocation: &Allocation) -> bool {
+    let resources = &allocation.resources;
     let task_holds = |task: &drover_model::resources::AllocatedTask| {
         !task.networks.is_empty() || !task.devices.is_empty() || !task.cpu.reserved_cores.is_empty()
     };
-    !resources.shared.ports.is_empty() || resources.tasks.values().any(task_holds)
+    let mounts = || allocation.group().is_some_and(volumes::has_mounts);
+    !resources.shared.ports.is_empty() || resources.tasks.values().any(task_holds) || mounts()
 }

@@ -27,7 +27,7 @@ pub(super) fn of(allocation: &Allocation, job: &Job, group: &TaskGroup, node: &N
     if allocation.is_client_terminal() {
         return Change::Renewal;
     }
-    let requirements = Requirements::new(job, group);
+    let requirements = Requirements::new(job, group).numbered(allocation.index());
     let suits = in_scope(job, node) && requirements.refused_by_class(node).is_none() && requirements.refused_by_node(node).is_none();
     if suits { Change::InPlace } else { Change::Destructive }
 }

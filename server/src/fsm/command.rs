@@ -9,7 +9,7 @@ use drover_model::{
     allocation::{AllocationBatch, AllocationReport, DesiredTransition},
     deployment::{Deployment, DeploymentStatusUpdate},
     evaluation::Evaluation,
-    ids::{AllocId, DeploymentId, EvalId, JobKey, KeyId, Name, NodeId},
+    ids::{AllocId, DeploymentId, EvalId, JobKey, KeyId, Name, NodeId, VolumeId},
     job::{Job, JobSubmission},
     kv::SealedVersion,
     namespace::{Namespace, NodePool},
@@ -20,6 +20,7 @@ use drover_model::{
     service::ServiceRegistration,
     time::UnixNanos,
     variable::{LockTerms, SealedItems},
+    volume::Volume,
 };
 use serde::{Deserialize, Serialize};
 
@@ -219,6 +220,14 @@ pub enum Command {
     },
     QuotaDelete {
         name: String,
+    },
+    /// Since version 3, as the next one.
+    VolumePut {
+        volume: Box<Volume>,
+    },
+    VolumeDelete {
+        namespace: Name,
+        id: VolumeId,
     },
 
     SchedulerConfig {

@@ -41,6 +41,7 @@ impl Change<'_> {
             node.status_updated_at = known.status_updated_at;
         }
         self.ensure_node_pool(&node.node_pool);
+        self.state.offer_volumes(&mut node);
         let may_take_more = node.is_schedulable() && node.computed_class != class_before;
         let id = node.id;
         self.put_node(node);
@@ -147,7 +148,7 @@ impl Change<'_> {
         node.events.drain(..excess);
     }
 
-    fn put_node(&mut self, mut node: Node) {
+    pub(super) fn put_node(&mut self, mut node: Node) {
         node.modify_index = self.index;
         self.effects.push(Effect::NodeChanged(node.id));
         self.state.put_node(node);

@@ -11,6 +11,7 @@ use drover_model::{
     node::{Node, NodeStatus},
     plan::Stop,
     variable::{LockTerms, SealedItems},
+    volume::AccessMode,
 };
 
 use super::{
@@ -429,4 +430,37 @@ fn variables_take_no_more_than_the_quota_allows() {
     assert!(world.apply(put("a", (1 << 19) + 1)).0.accepted().is_err(), "one more byte");
     world.run(put("a", 10));
     world.run(put("c", 1));
+}
+
+#[test]
+fn volumes_belong_to_nodes_and_go_when_nobody_uses_them() {
+    let mut world = World::default();
+    world.ready_node(node(1, 4000, 4000));
+    let refused = |applied: Applied| applied.accepted().unwrap_err().message;
+    assert_eq!(refused(world.apply(volume_put(9, "data", AccessMode::Writer)).0), "node not found");
+    let (applied, effects) = world.apply(volume_put(1, "data", AccessMode::Writer));
+    applied.accepted().unwrap();
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Unblock { .. })), "who waits for it is woken");
+    let offered = |world: &World| world.state.node(node_id(1)).unwrap().host_volumes.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(offered(&world), ["data"]);
+    // The client registers again, and knows nothing of it.
+    world.run(Command::NodeRegister { node: Box::new(node(1, 4000, 4000)) });
+    assert_eq!(offered(&world), ["data"]);
+    let Command::VolumePut { mut volume } = volume_put(1, "data", AccessMode::Writer) else { unreachable!() };
+    volume.id = Some(volume_id(2));
+    assert!(refused(world.apply(Command::VolumePut { volume }).0).contains("has another volume \"data\""));
+
+    let mut job = job("web", 1);
+    let asked = drover_model::spec::Volume { kind: "host".to_owned(), source: "data".to_owned(), ..Default::default() };
+    job.task_groups[0].volumes.insert("v".to_owned(), asked);
+    let job = world.register(job);
+    world.place(vec![allocation(1, &job, 1)], None);
+    let delete = |namespace: &str| Command::VolumeDelete { namespace: namespace.into(), id: volume_id(1) };
+    assert_eq!(refused(world.apply(delete("other")).0), "volume not found");
+    assert!(refused(world.apply(delete("default")).0).contains("is in use by allocation"));
+    let restored = snapshot::decode(&mut bytes(&world.state).as_slice()).unwrap();
+    assert_eq!((restored.volumes_of_node(node_id(1)).count(), bytes(&restored)), (1, bytes(&world.state)));
+    world.report(1, vec![report(1, ClientStatus::Complete, None)]);
+    world.run(delete("default"));
+    assert!(offered(&world).is_empty());
 }

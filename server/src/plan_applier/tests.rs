@@ -4,6 +4,8 @@ use drover_model::{
     allocation::{Allocation, DesiredStatus},
     ids::AllocId,
     plan::Stop,
+    spec::Volume,
+    volume::AccessMode,
 };
 use drover_runtime::Runtime;
 use proptest::prelude::*;
@@ -231,6 +233,48 @@ proptest! {
             let sum: u64 = state.allocations().map(|row| row.resources.amounts().cpu_mhz).sum();
             assert_eq!(state.quota_use("team").cpu_mhz, sum);
             assert!(sum <= 1000, "{sum} of 1000 MHz");
+        });
+    }
+}
+
+proptest! {
+    /// Plans that were made side by side for allocations that write one volume: one of them gets it.
+    #[test]
+    fn never_two_writers(plans in prop::collection::vec(prop::collection::vec((1u8..3, any::<bool>()), 1..4), 1..8)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let mut world = World::default();
+            for number in 1..3 {
+                world.ready_node(node(number, 10_000, 10_000));
+                world.run(volume_put(number, "data", AccessMode::SingleWriter));
+            }
+            let jobs = [false, true].map(|read_only| {
+                let mut asking = job(if read_only { "reads" } else { "writes" }, 1);
+                let asked = Volume { kind: "host".to_owned(), source: "data".to_owned(), read_only, ..Volume::default() };
+                asking.task_groups[0].volumes.insert("data".to_owned(), asked);
+                world.register(asking)
+            });
+            let direct = Direct::new(world, Runtime::real());
+            let proposer = Arc::clone(&direct) as Arc<dyn Propose>;
+            let (queue, applier) = PlanApplier::new(Arc::clone(&direct.store), Arc::clone(&direct.services.broker), proposer);
+            let stop = CancellationToken::new();
+            let running = tokio::spawn(applier.run(stop.clone()));
+            let mut next = 10u8;
+            let submissions = plans.into_iter().map(|wanted| {
+                let placements = wanted.into_iter().map(|(on, read_only)| {
+                    next += 1;
+                    sized(next, &jobs[usize::from(read_only)], on, 1, &[])
+                });
+                queue.submit(plan(placements.collect()), 0, Vec::new(), Vec::new())
+            });
+            futures::future::join_all(submissions.collect::<Vec<_>>()).await;
+            stop.cancel();
+            running.await.unwrap();
+            let state = direct.store.snapshot();
+            for number in 1..3 {
+                let writers = state.allocations_of_node(node_id(number)).filter(|row| &*row.job_id == "writes").count();
+                assert!(writers <= 1, "{writers} write the volume of node {number}");
+            }
         });
     }
 }

@@ -23,7 +23,7 @@ use crate::{
 /// How often a stream says that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// The tables whose changes are told.
-const TABLES: [TableId; 9] = [
+const TABLES: [TableId; 10] = [
     TableId::Jobs,
     TableId::Evaluations,
     TableId::Allocations,
@@ -33,6 +33,7 @@ const TABLES: [TableId; 9] = [
     TableId::Variables,
     TableId::NodePools,
     TableId::Quotas,
+    TableId::Volumes,
 ];
 
 impl Server {
@@ -110,6 +111,10 @@ impl Found<'_> {
         for row in now.quotas().map(|row| &row.spec).filter(|row| row.modify_index > seen) {
             self.put("Quota", "QuotaUpserted", row.name.clone(), None, Vec::new(), row.modify_index, row);
         }
+        for row in now.volumes().filter(|row| row.modify_index > seen) {
+            let id = row.id.map(|id| id.to_string()).unwrap_or_default();
+            self.put("HostVolume", "HostVolumeRegistered", id, Some(&row.namespace), vec![row.name.clone()], row.modify_index, &**row);
+        }
         for row in now.variables().filter(|row| row.modify_index > seen) {
             // Without its items, and without the lock's id, which is as good as a key.
             let shown = drover_model::variable::VariableMetadata { lock: None, ..row.metadata(row.modify_time) };
@@ -134,6 +139,10 @@ impl Found<'_> {
         }
         for row in before.quotas().map(|row| &row.spec).filter(|row| now.quota(&row.name).is_none()) {
             self.put("Quota", "QuotaDeleted", row.name.clone(), None, Vec::new(), now.table_index(TableId::Quotas), row);
+        }
+        for row in before.volumes().filter(|row| row.id.is_some_and(|id| now.volume(id).is_none())) {
+            let (id, index) = (row.id.map(|id| id.to_string()).unwrap_or_default(), now.table_index(TableId::Volumes));
+            self.put("HostVolume", "HostVolumeDeleted", id, Some(&row.namespace), vec![row.name.clone()], index, &**row);
         }
         for row in before.services().filter(|row| now.service(&row.id).is_none()) {
             let (index, keys) = (now.table_index(TableId::Services), vec![row.job_id.to_string(), row.service_name.to_string()]);

@@ -25,12 +25,13 @@ use drover_model::rpc::{
     service::ServiceDelete,
     snapshot::SnapshotRestore,
     status::{LeaderGet, PeersGet, RegionList},
+    volume::{VolumeCreate, VolumeDelete, VolumeGet, VolumeList, VolumeRegister},
 };
 use drover_runtime::rpc::{Caller, Handle, Router};
 
 use super::{
     Desk, Found, allocations, catalogue, deployments, dispatch, evaluations, job_reads, job_writes, namespaces, nodes, operator, plan,
-    quotas, register, search, why,
+    quotas, register, search, volumes, why,
 };
 use crate::{
     Server,
@@ -39,7 +40,7 @@ use crate::{
 };
 
 impl Server {
-    fn desk(&self) -> Desk<'_> {
+    pub(super) fn desk(&self) -> Desk<'_> {
         Desk { store: self.store(), proposer: self.consensus(), runtime: self.runtime(), region: &self.config().region }
     }
 
@@ -152,6 +153,8 @@ reads! {
     NamespaceGet: namespaces::get, [Namespaces];
     NodePoolList: namespaces::pools, [NodePools];
     NodePoolGet: namespaces::pool, [NodePools];
+    VolumeList: volumes::list, [Volumes, Nodes];
+    VolumeGet: volumes::get, [Volumes, Nodes, Allocations];
     QuotaList: quotas::list, [Quotas];
     QuotaGet: quotas::get, [Quotas];
     QuotaUsageList: quotas::usages, [Quotas, Namespaces, Allocations, Variables];
@@ -184,6 +187,7 @@ writes! {
     NamespaceDelete: namespaces::delete;
     NodePoolPut: namespaces::put_pool;
     NodePoolDelete: namespaces::delete_pool;
+    VolumeRegister: volumes::register;
     QuotaPut: quotas::put;
     QuotaDelete: quotas::delete;
     SchedulerConfigSet: operator::set_scheduler_config;
@@ -267,6 +271,11 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         .handle::<NodePoolGet>(Arc::clone(server))
         .handle::<NodePoolPut>(Arc::clone(server))
         .handle::<NodePoolDelete>(Arc::clone(server))
+        .handle::<VolumeList>(Arc::clone(server))
+        .handle::<VolumeGet>(Arc::clone(server))
+        .handle::<VolumeRegister>(Arc::clone(server))
+        .handle::<VolumeCreate>(Arc::clone(server))
+        .handle::<VolumeDelete>(Arc::clone(server))
         .handle::<QuotaList>(Arc::clone(server))
         .handle::<QuotaGet>(Arc::clone(server))
         .handle::<QuotaUsageList>(Arc::clone(server))

@@ -1,4 +1,4 @@
-//! Calls that are passed on to the client of a node, over the connection that it holds to one of the servers.
+//! Calls that are passed on to the client of a node, over the connection that it holds to one of the servers, or in the process that both run in.
 
 use std::time::Duration;
 
@@ -31,10 +31,6 @@ impl Server {
         }
     }
 
-    fn client(&self, node: NodeId) -> Option<Connection> {
-        self.client_connection(node)
-    }
-
     /// The connections to the other servers that can be reached.
     async fn other_servers(&self) -> Vec<Connection> {
         let own = self.consensus().id();
@@ -56,8 +52,8 @@ fn has_no_path(error: &Error) -> bool {
 impl Handle<ClientCall> for Server {
     async fn handle(&self, caller: Caller, message: ClientCall) -> Result<ClientReply, Error> {
         let node = self.target(message.target)?;
-        if let Some(client) = self.client(node) {
-            let body = client.call_raw(&message.method, &caller.header(), Bytes::from(message.body), CALL_TIMEOUT).await?;
+        if let Some(client) = self.way_to(node) {
+            let body = client.call(&message.method, &caller, Bytes::from(message.body), CALL_TIMEOUT).await?;
             return Ok(ClientReply { body: body.to_vec() });
         }
         if message.is_passed_on {
@@ -79,8 +75,8 @@ impl Server {
     pub async fn stream_client(&self, caller: Caller, message: ClientStream, sink: ItemSink<ClientReply>) -> Result<(), Error> {
         let ClientStream { call } = message;
         let node = self.target(call.target)?;
-        if let Some(client) = self.client(node) {
-            let mut stream = client.subscribe_raw(&call.method, &caller.header(), Bytes::from(call.body)).await?;
+        if let Some(client) = self.way_to(node) {
+            let mut stream = client.subscribe(&call.method, &caller, Bytes::from(call.body)).await?;
             while let Some(item) = stream.next().await {
                 sink.send(&ClientReply { body: item?.to_vec() }).await?;
             }

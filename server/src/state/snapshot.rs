@@ -22,6 +22,7 @@ use drover_model::{
     rpc::autopilot::AutopilotConfig,
     service::ServiceRegistration,
     variable::StoredVariable,
+    volume::Volume,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -79,6 +80,8 @@ enum Record {
     NodePools(Vec<Arc<NodePool>>),
     /// Since version 3.
     Quotas(Vec<Arc<StoredQuota>>),
+    /// Since version 3.
+    Volumes(Vec<Arc<Volume>>),
     /// After the allocations, because summaries count those that were collected too.
     Summaries(Vec<Arc<JobSummary>>),
     End {
@@ -131,6 +134,7 @@ pub fn encode(state: &State, out: &mut dyn Write) -> Result<(), Error> {
     writer.chunks(state.namespaces.values().cloned(), Record::Namespaces)?;
     writer.chunks(state.node_pools.values().cloned(), Record::NodePools)?;
     writer.chunks(state.quotas.values().cloned(), Record::Quotas)?;
+    writer.chunks(state.volumes.values().cloned(), Record::Volumes)?;
     writer.chunks(state.summaries.values().cloned(), Record::Summaries)?;
     let rows = writer.rows;
     writer.write(&Record::End { rows })
@@ -219,6 +223,7 @@ impl Reader {
             Record::Namespaces(rows) => each(rows, |row| state.put_namespace(Arc::unwrap_or_clone(row))),
             Record::NodePools(rows) => each(rows, |row| state.put_node_pool(Arc::unwrap_or_clone(row))),
             Record::Quotas(rows) => each(rows, |row| state.put_quota(Arc::unwrap_or_clone(row))),
+            Record::Volumes(rows) => each(rows, |row| state.put_volume(Arc::unwrap_or_clone(row))),
             Record::Ca(ca) => {
                 state.put_ca(Arc::unwrap_or_clone(ca));
                 0

@@ -2,7 +2,7 @@
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
-use drover_model::ids::{AllocId, DeploymentId, EvalId, JobKey, Name, NodeId};
+use drover_model::ids::{AllocId, DeploymentId, EvalId, JobKey, Name, NodeId, VolumeId};
 use imbl::{OrdMap, OrdSet};
 use uuid::Uuid;
 
@@ -153,7 +153,7 @@ macro_rules! lowest_id {
         }
     )+};
 }
-lowest_id!(AllocId, EvalId, DeploymentId, NodeId);
+lowest_id!(AllocId, EvalId, DeploymentId, NodeId, VolumeId);
 
 impl Lowest for Name {
     fn lowest() -> Self {

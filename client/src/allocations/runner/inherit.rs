@@ -1,4 +1,4 @@
-//! Data that an allocation takes over from the one before it, on the same node (`ephemeral_disk { sticky = true }`).
+//! The allocation before, on the same node: a new one waits for its end where both write a volume, or where it takes over its data (`ephemeral_disk { sticky = true }`).
 
 use std::{
     fs, io,
@@ -14,7 +14,8 @@ use crate::drivers::TaskDirs;
 #[derive(Debug)]
 pub(crate) struct Previous {
     pub(crate) ended: watch::Receiver<bool>,
-    pub(crate) root: PathBuf,
+    /// Where its data are; none: they are not taken over.
+    pub(crate) root: Option<PathBuf>,
 }
 
 impl Runner {
@@ -26,6 +27,7 @@ impl Runner {
             _ = ended.wait_for(|ended| *ended) => {}
             _ = allocation.wait_for(|allocation| allocation.is_server_terminal()) => return false,
         }
+        let Some(root) = root else { return true };
         let current = self.current();
         let names: Vec<String> =
             current.group().map(|group| group.tasks.iter().map(|task| task.name.clone()).collect()).unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::volume::{AccessMode, AttachmentMode};
 
 const MIN_DISK_MB: i64 = 10;
 const MAX_PORT: i64 = 65_535;
@@ -157,6 +158,14 @@ fn volumes(group: &TaskGroup, findings: &mut Findings) {
             "host" | "csi" => {
                 if volume.source.is_empty() {
                     findings.errors.push(format!("Volume {name} validation failed: volume has an empty source"));
+                }
+                if volume.kind == "host" && AccessMode::parse(&volume.access_mode).is_none() {
+                    let mode = &volume.access_mode;
+                    findings.errors.push(format!("Volume {name} validation failed: volumes of nodes have no access_mode {mode:?}"));
+                }
+                if volume.kind == "host" && AttachmentMode::parse(&volume.attachment_mode).is_none() {
+                    let mode = &volume.attachment_mode;
+                    findings.errors.push(format!("Volume {name} validation failed: volumes of nodes have no attachment_mode {mode:?}"));
                 }
                 if volume.sticky && volume.per_alloc {
                     findings.errors.push(format!("Volume {name} validation failed: sticky and per_alloc exclude each other"));
