@@ -238,7 +238,7 @@ fn whatever_breaks_nothing_is_lost_and_all_heals() {
     let given = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seeds = match given("DROVER_SIM_SEED") {
         Some(seed) => seed..=seed,
-        None => 1..=given("DROVER_SIM_SEEDS").unwrap_or(if std::env::var_os("CI").is_some() { SEEDS_IN_CI } else { SEEDS }),
+        None => 1..=given("DROVER_SIM_SEEDS").unwrap_or_else(|| if std::env::var_os("CI").is_some() { SEEDS_IN_CI } else { SEEDS }),
     };
     let (next, failed) = (AtomicU64::new(*seeds.start()), Mutex::new(Vec::new()));
     // Each simulation is one thread's; several run side by side.
