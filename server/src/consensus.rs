@@ -19,8 +19,8 @@ use drover_runtime::{
     DiskLock, Runtime, apart,
     rpc::{Hello, Role, Router},
 };
-use openraft::{Raft, ServerState};
-use tokio::{sync::watch, task::JoinHandle};
+use openraft::{Raft, ServerState, storage::RaftLogStorage};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -138,6 +138,9 @@ struct Inner {
     raft: Raft<TypeConfig>,
     contact: Arc<Contact>,
     lease: Arc<Lease>,
+    /// What this server promised before it was started again, to vote for nobody else for so long after its leader's last message, is not written down: it
+    /// votes for nobody until that is over in any case.
+    bound_until: Instant,
     log: LogStore,
     headroom: Arc<Headroom>,
     proposer: Proposer,
@@ -168,10 +171,12 @@ impl Consensus {
         let contact = Arc::new(Contact::new());
         let lease = Arc::new(Lease::new(Duration::from_millis(config.election_timeout_max)));
         let network = Network::new(Arc::clone(&runtime.network), hello, Arc::clone(&lease));
+        let promised = log.read_vote().await.map_err(|error| Error::Storage(error.to_string()))?;
+        let promised = promised.map_or(0, |vote| vote.leader_id.term);
         let raft =
             Raft::new(id, Arc::new(config), network, log.clone(), adapter).await.map_err(|error| Error::Storage(error.to_string()))?;
         let stop = CancellationToken::new();
-        let watch = Watch { raft: raft.clone(), id, address: options.address.clone(), lease: Arc::clone(&lease) };
+        let watch = Watch { raft: raft.clone(), id, address: options.address.clone(), lease: Arc::clone(&lease), resumed: promised };
         let (leadership, watching) = watch.start(stop.clone());
         let (proposer, proposing) = Proposer::start(raft.clone(), Arc::clone(&runtime.clock), Arc::clone(&headroom), stop.clone());
         let looking = tokio::spawn(Arc::clone(&headroom).run(stop.clone()));
@@ -186,7 +191,9 @@ impl Consensus {
             datacenter: options.datacenter.clone(),
             non_voting: options.non_voting,
         };
-        let inner = Inner { id, node, raft, contact, lease, log, headroom, proposer, leadership, stop, tasks, lock };
+        // One that has never voted has promised nothing.
+        let bound_until = Instant::now() + if promised > 0 { lease.duration() } else { Duration::ZERO };
+        let inner = Inner { id, node, raft, contact, lease, bound_until, log, headroom, proposer, leadership, stop, tasks, lock };
         let consensus = Self { inner: Arc::new(inner) };
         match consensus.take_part(&options).await {
             Ok(()) => Ok(consensus),
@@ -231,10 +238,19 @@ impl Consensus {
             return Ok(());
         }
         let limit = proposer::PROPOSE_TIMEOUT;
-        match tokio::time::timeout(limit, self.inner.raft.ensure_linearizable()).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(leadership::not_leader(error.forward_to_leader())),
-            Err(_) => Err(Error::Timeout { after: limit }),
+        let newest = async {
+            self.inner.raft.ensure_linearizable().await.map_err(|error| leadership::not_leader(error.forward_to_leader()))?;
+            self.confirmed().await
+        };
+        tokio::time::timeout(limit, newest).await.unwrap_or(Err(Error::Timeout { after: limit }))
+    }
+
+    /// Waits until what openraft says of this leader is to be relied on, as [`Leadership::is_self`] says.
+    async fn confirmed(&self) -> Result<(), Error> {
+        let (mut leadership, mut metrics) = (self.inner.leadership.clone(), self.inner.raft.metrics());
+        tokio::select! {
+            known = leadership.wait_for(|leadership| leadership.is_self) => known.map(drop).map_err(|_| Error::Shutdown),
+            _ = metrics.wait_for(|metrics| metrics.current_leader != Some(self.inner.id)) => Err(Error::NoLeader),
         }
     }
 
@@ -339,7 +355,7 @@ impl Consensus {
 
     /// What other servers call here.
     pub fn router(&self) -> Router {
-        network::router(&self.inner.raft, &self.inner.contact, &self.inner.headroom).merge(membership::router(self))
+        network::router(&self.inner.raft, &self.inner.contact, &self.inner.headroom, self.inner.bound_until).merge(membership::router(self))
     }
 
     /// Stops taking part; returns once everything that was written is on disk.

@@ -132,7 +132,11 @@ async fn start(disk: &MemoryDisk) -> Running {
         signing: Algorithm::EdDsa,
         ..ServerConfig::default()
     };
-    Server::start(config, runtime).await.unwrap()
+    let running = Server::start(config, runtime).await.unwrap();
+    let mut leadership = running.server().consensus().leader_changes();
+    let elected = leadership.wait_for(|leadership| leadership.is_self);
+    tokio::time::timeout(PATIENCE, elected).await.unwrap().unwrap();
+    running
 }
 
 fn key() -> JobKey {

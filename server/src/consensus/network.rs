@@ -67,8 +67,8 @@ fn taken(caller: &Caller, headroom: &Headroom) -> Result<(), Error> {
     if headroom.log_waits() { Err(Error::unavailable("the disk of this server is full")) } else { Ok(()) }
 }
 
-/// Answers what other servers ask.
-pub(super) fn router(raft: &Raft<TypeConfig>, contact: &Arc<Contact>, headroom: &Arc<Headroom>) -> Router {
+/// Answers what other servers ask. No vote is given before `bound_until`.
+pub(super) fn router(raft: &Raft<TypeConfig>, contact: &Arc<Contact>, headroom: &Arc<Headroom>, bound_until: Instant) -> Router {
     let (append, vote, snapshot) = (raft.clone(), raft.clone(), raft.clone());
     let (contact, room) = (Arc::clone(contact), [(); 3].map(|()| Arc::clone(headroom)));
     let [room_to_append, room_to_vote, room_to_install] = room;
@@ -87,7 +87,11 @@ pub(super) fn router(raft: &Raft<TypeConfig>, contact: &Arc<Contact>, headroom: 
         })
         .method(move |caller, message: AskForVote| {
             let (raft, taken) = (vote.clone(), taken(&caller, &room_to_vote));
-            async move { taken.map(|()| raft)?.vote(message.0).await.pipe() }
+            async move {
+                let raft = taken.map(|()| raft)?;
+                tokio::time::sleep_until(bound_until).await;
+                raft.vote(message.0).await.pipe()
+            }
         })
         .method(move |caller, SnapshotPiece { vote, meta, offset, data, done }: SnapshotPiece| {
             let (raft, taken) = (snapshot.clone(), taken(&caller, &room_to_install));
