@@ -26,6 +26,19 @@ pub(crate) fn json(value: &impl Serialize) -> Result<()> {
     Ok(())
 }
 
+/// What has a name and a description, as a table or as JSON.
+pub(crate) fn described<T: Serialize>(items: &[T], as_json: bool, of: impl Fn(&T) -> (&String, &String)) -> Result<()> {
+    if as_json {
+        return json(&items);
+    }
+    let mut table = Table::new(["Name", "Description"]);
+    for (name, description) in items.iter().map(of) {
+        table.row([name.clone(), description.clone()]);
+    }
+    table.print();
+    Ok(())
+}
+
 /// A heading over a part of an answer.
 pub(crate) fn heading(text: &str, colours: bool) {
     if colours { println!("\n\x1b[1m{text}\x1b[0m") } else { println!("\n{text}") }

@@ -1,6 +1,6 @@
 //! Reading what `apply` and `create` take beside jobs: files in HCL or JSON.
 
-use std::path::Path;
+use std::{fs::OpenOptions, io::Write, path::Path};
 
 use anyhow::{Context, Result, bail};
 use drover_jobspec::Document;
@@ -27,4 +27,13 @@ pub(crate) fn read<T: DeserializeOwned>(document: Document, path: &str, is_json:
             bail!("{path} has {} problem{}; nothing was changed", problems.len(), if problems.len() == 1 { "" } else { "s" })
         }
     }
+}
+
+/// Writes an example for `apply` or `create` to a file that must not be there yet.
+pub(crate) fn write_example(what: &str, file: &str, example: &str) -> Result<()> {
+    let made = OpenOptions::new().write(true).create_new(true).open(file);
+    let mut made = made.with_context(|| format!("cannot make {file} (a file that is there is not written over)"))?;
+    made.write_all(example.as_bytes()).with_context(|| format!("cannot write {file}"))?;
+    println!("Example {what} specification written to {file}");
+    Ok(())
 }

@@ -59,7 +59,7 @@ async fn live(flags: AgentFlags, config: Config, logging: Logging) -> Result<(),
     let settled = tokio::time::sleep(SETTLED_AFTER);
     tokio::pin!(settled);
     let mut is_settled = false;
-    let mut tidy = tokio::time::interval(TIDY_EVERY);
+    let mut tidy = tokio::time::interval_at(tokio::time::Instant::now() + TIDY_EVERY, TIDY_EVERY);
     let leaves = loop {
         tokio::select! {
             () = &mut settled, if !is_settled => {

@@ -12,6 +12,7 @@
 pub use config::{GcConfig, HeartbeatConfig, ScheduledSnapshots, ServerConfig};
 pub use server::{Error, Running, Server};
 
+mod agenda;
 pub mod backup;
 pub mod blocked;
 pub mod broker;

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    deployments::sleep_until,
+    agenda::sleep_until,
     dirty::Dirty,
     evaluations,
     fsm::command::{Applied, Command},

@@ -6,7 +6,10 @@ use drover_model::volume::{Volume, VolumeStub};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{context, specfile, verbs};
+use crate::{
+    context::{self, Reach},
+    specfile, verbs,
+};
 
 pub(crate) mod create;
 pub(crate) mod delete;
@@ -43,6 +46,12 @@ fn read(path: &str) -> Result<Volume> {
     let kind = read.as_object_mut().and_then(|volume| volume.remove("Type"));
     check_type(kind.as_ref().and_then(Value::as_str).unwrap_or(HOST))?;
     Ok(Volume::deserialize(read)?)
+}
+
+/// Says what has become of a file's volume.
+fn announce(done: &str, volume: &Volume, reach: &Reach) {
+    println!("==> {done} host volume {} with ID {}", volume.name, volume.id.map(|id| id.to_string()).unwrap_or_default());
+    status::print(volume, reach.colours(), false);
 }
 
 /// The whole id of the one volume that the beginning of an id means.

@@ -28,6 +28,16 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// How long it waits when it does not say.
 const DEFAULT_WAIT: Duration = Duration::from_secs(300);
 
+/// Gives what was sent the name that its path says. A body may repeat the name or leave it out; `what` is how the error calls it.
+pub(super) fn name_by_path(name: &mut String, named: Option<String>, what: &str) -> Result<(), Error> {
+    match named {
+        Some(named) if name.is_empty() => *name = named,
+        Some(named) if *name != named => return Err(Error::bad_request(format!("{what} name does not match request path"))),
+        _ => {}
+    }
+    Ok(())
+}
+
 /// What a method means here: PUT and POST are the same nearly everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {

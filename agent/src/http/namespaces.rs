@@ -2,14 +2,11 @@
 
 use drover_model::{
     namespace::Namespace,
-    rpc::{
-        Error,
-        namespace::{NamespaceDelete, NamespaceGet, NamespaceList, NamespacePut},
-    },
+    rpc::namespace::{NamespaceDelete, NamespaceGet, NamespaceList, NamespacePut},
 };
 
 use super::{
-    call::{Call, Verb, invalid_method, unescape},
+    call::{Call, Verb, invalid_method, name_by_path, unescape},
     reply::{Outcome, done, nowhere},
 };
 
@@ -41,13 +38,6 @@ pub(super) async fn one(call: Call, rest: String) -> Outcome {
 /// `named` is the name in the path, which the body may repeat or leave out.
 async fn put(mut call: Call, named: Option<String>) -> Outcome {
     let mut namespace: Namespace = call.json().await?;
-    if let Some(name) = named {
-        if namespace.name.is_empty() {
-            namespace.name.clone_from(&name);
-        }
-        if namespace.name != name {
-            return Err(Error::bad_request("namespace name does not match request path"));
-        }
-    }
+    name_by_path(&mut namespace.name, named, "namespace")?;
     done(call.api.backend().call(NamespacePut { namespace }).await?.index)
 }

@@ -3,14 +3,13 @@
 use drover_model::{
     namespace::{ALL_POOL, NodePool},
     rpc::{
-        Error,
         job::JobList,
         namespace::{NodePoolDelete, NodePoolGet, NodePoolList, NodePoolPut},
     },
 };
 
 use super::{
-    call::{Call, Verb, invalid_method, unescape},
+    call::{Call, Verb, invalid_method, name_by_path, unescape},
     nodes,
     reply::{Outcome, done, nowhere},
 };
@@ -52,13 +51,6 @@ pub(super) async fn one(call: Call, rest: &str) -> Outcome {
 async fn put(mut call: Call, named: Option<String>) -> Outcome {
     call.check_region()?;
     let mut pool: NodePool = call.json().await?;
-    if let Some(name) = named {
-        if pool.name.is_empty() {
-            pool.name.clone_from(&name);
-        }
-        if pool.name != name {
-            return Err(Error::bad_request("Node pool name does not match request path"));
-        }
-    }
+    name_by_path(&mut pool.name, named, "Node pool")?;
     done(call.api.backend().call(NodePoolPut { pool }).await?.index)
 }

@@ -2,14 +2,11 @@
 
 use drover_model::{
     quota::QuotaSpec,
-    rpc::{
-        Error,
-        quota::{QuotaDelete, QuotaGet, QuotaList, QuotaPut, QuotaUsageGet, QuotaUsageList},
-    },
+    rpc::quota::{QuotaDelete, QuotaGet, QuotaList, QuotaPut, QuotaUsageGet, QuotaUsageList},
 };
 
 use super::{
-    call::{Call, Verb, invalid_method, unescape},
+    call::{Call, Verb, invalid_method, name_by_path, unescape},
     reply::{Outcome, done, nowhere},
 };
 
@@ -55,13 +52,6 @@ pub(super) async fn one(call: Call, rest: String) -> Outcome {
 /// `named` is the name in the path, which the body may repeat or leave out.
 async fn put(mut call: Call, named: Option<String>) -> Outcome {
     let mut quota: QuotaSpec = call.json().await?;
-    if let Some(name) = named {
-        if quota.name.is_empty() {
-            quota.name.clone_from(&name);
-        }
-        if quota.name != name {
-            return Err(Error::bad_request("quota name does not match request path"));
-        }
-    }
+    name_by_path(&mut quota.name, named, "quota")?;
     done(call.api.backend().call(QuotaPut { quota }).await?.index)
 }

@@ -41,9 +41,6 @@ impl Sum {
 
 /// For each class whether it is better left to those that are bound to it. Empty where that is true of none.
 pub(super) fn crowded(fleet: &Fleet<'_>, suits: &[bool]) -> Vec<bool> {
-    if !fleet.has_bound() {
-        return Vec::new();
-    }
     let mut sums = vec![Sum::default(); fleet.classes().count()];
     let mut all = Sum::default();
     for row in (0..fleet.len()).filter(|row| suits[*row]) {

@@ -9,7 +9,7 @@ use super::{
     fleet::{Fleet, Row},
     search::{Pick, Search},
 };
-use crate::fit::{Usage, exceeds};
+use crate::fit::{Usage, exceeds, slots};
 
 /// A job gives way only to one that is more important by at least so much.
 const PRIORITY_GAP: u8 = 10;
@@ -91,8 +91,8 @@ fn fits_without(search: &Search<'_>, fleet: &Fleet<'_>, row: Row, gone: &[Arc<Al
     let node = fleet.node(row);
     let freed = Usage::of(gone.iter().map(Arc::as_ref));
     let free = fleet.capacity(row).minus(fleet.used(row).minus(freed.amounts));
-    let slots = node.max_allocs == 0 || fleet.allocations(row).saturating_sub(freed.allocations) < node.max_allocs;
-    if !slots || exceeds(&search.ask.amounts_on(node), &free).is_some() {
+    let has_slot = fleet.allocations(row).saturating_sub(freed.allocations) < slots(node);
+    if !has_slot || exceeds(&search.ask.amounts_on(node), &free).is_some() {
         return false;
     }
     if search.ask.is_plain() {

@@ -211,8 +211,12 @@ impl<'a> Search<'a> {
 
     /// Jobs that say themselves which nodes they like are taken at their word.
     fn crowded_classes(&self, fleet: &Fleet<'_>) -> Vec<bool> {
-        let has_opinion = !self.spreads.is_empty() || self.affinity.iter().any(|liking| *liking != 0.0);
-        if has_opinion || self.algorithm == Algorithm::Spread { Vec::new() } else { balance::crowded(fleet, &self.feasible) }
+        // Nearly always nothing is bound, so that is asked first: the likings are as many as there are nodes.
+        if !fleet.has_bound() || self.algorithm == Algorithm::Spread || !self.spreads.is_empty() {
+            return Vec::new();
+        }
+        let has_opinion = self.affinity.iter().any(|liking| *liking != 0.0);
+        if has_opinion { Vec::new() } else { balance::crowded(fleet, &self.feasible) }
     }
 
     fn spread(&self, row: Row) -> Option<f64> {

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Table},
+    output,
 };
 
 #[derive(clap::Args, Debug)]
@@ -20,13 +20,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let namespaces = client.namespaces().await?.data;
-            if self.json {
-                output::json(&namespaces)?;
-                return Ok(Exit::Ok);
-            }
-            let mut table = Table::new(["Name", "Description"]);
-            namespaces.into_iter().for_each(|namespace| table.row([namespace.name, namespace.description]));
-            table.print();
+            output::described(&namespaces, self.json, |namespace| (&namespace.name, &namespace.description))?;
             Ok(Exit::Ok)
         })
     }

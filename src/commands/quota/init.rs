@@ -1,10 +1,8 @@
 //! `drover quota init`
 
-use std::{fs::OpenOptions, io::Write};
+use anyhow::Result;
 
-use anyhow::{Context, Result};
-
-use crate::{context::Reach, exit::Exit};
+use crate::{context::Reach, exit::Exit, specfile};
 
 const HCL: &str = r#"name        = "default-quota"
 description = "What the namespaces that name this quota may hold together"
@@ -68,11 +66,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self, _reach: &Reach) -> Result<Exit> {
         let (name, example) = if self.json { ("spec.json", JSON) } else { ("spec.hcl", HCL) };
-        let file = self.file.as_deref().unwrap_or(name);
-        let made = OpenOptions::new().write(true).create_new(true).open(file);
-        let mut made = made.with_context(|| format!("cannot make {file} (a file that is there is not written over)"))?;
-        made.write_all(example.as_bytes()).with_context(|| format!("cannot write {file}"))?;
-        println!("Example quota specification written to {file}");
+        specfile::write_example("quota", self.file.as_deref().unwrap_or(name), example)?;
         Ok(Exit::Ok)
     }
 }

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Table},
+    output,
 };
 
 #[derive(clap::Args, Debug)]
@@ -20,13 +20,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let quotas = client.quotas().await?.data;
-            if self.json {
-                output::json(&quotas)?;
-                return Ok(Exit::Ok);
-            }
-            let mut table = Table::new(["Name", "Description"]);
-            quotas.into_iter().for_each(|quota| table.row([quota.name, quota.description]));
-            table.print();
+            output::described(&quotas, self.json, |quota| (&quota.name, &quota.description))?;
             Ok(Exit::Ok)
         })
     }

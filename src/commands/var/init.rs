@@ -1,10 +1,8 @@
 //! `drover var init`
 
-use std::{fs::OpenOptions, io::Write};
+use anyhow::Result;
 
-use anyhow::{Context, Result};
-
-use crate::{context::Reach, exit::Exit};
+use crate::{context::Reach, exit::Exit, specfile};
 
 const EXAMPLE: &str = r#"{
   "Path": "nomad/jobs/example",
@@ -24,10 +22,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, _reach: &Reach) -> Result<Exit> {
-        let made = OpenOptions::new().write(true).create_new(true).open(&self.file);
-        let mut file = made.with_context(|| format!("cannot make {} (a file that is there is not written over)", self.file))?;
-        file.write_all(EXAMPLE.as_bytes()).with_context(|| format!("cannot write {}", self.file))?;
-        println!("Example variable specification written to {}", self.file);
+        specfile::write_example("variable", &self.file, EXAMPLE)?;
         Ok(Exit::Ok)
     }
 }

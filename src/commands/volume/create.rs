@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use super::{read, status};
+use super::{announce, read};
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
@@ -21,8 +21,7 @@ impl Args {
         block_on(async {
             let volume =
                 client.create_host_volume(&volume).await.with_context(|| format!("cannot create volume {:?}", volume.name))?.data.volume;
-            println!("==> Created host volume {} with ID {}", volume.name, volume.id.map(|id| id.to_string()).unwrap_or_default());
-            status::print(&volume, reach.colours(), false);
+            announce("Created", &volume, reach);
             Ok(Exit::Ok)
         })
     }

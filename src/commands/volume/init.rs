@@ -1,11 +1,9 @@
 //! `drover volume init`
 
-use std::{fs::OpenOptions, io::Write};
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::{HOST, check_type};
-use crate::{context::Reach, exit::Exit};
+use crate::{context::Reach, exit::Exit, specfile};
 
 const HCL: &str = r#"name      = "data"
 type      = "host"
@@ -72,11 +70,7 @@ impl Args {
     pub(crate) fn run(self, _reach: &Reach) -> Result<Exit> {
         check_type(&self.kind)?;
         let (name, example) = if self.json { ("volume.json", JSON) } else { ("volume.hcl", HCL) };
-        let file = self.file.as_deref().unwrap_or(name);
-        let made = OpenOptions::new().write(true).create_new(true).open(file);
-        let mut made = made.with_context(|| format!("cannot make {file} (a file that is there is not written over)"))?;
-        made.write_all(example.as_bytes()).with_context(|| format!("cannot write {file}"))?;
-        println!("Example volume specification written to {file}");
+        specfile::write_example("volume", self.file.as_deref().unwrap_or(name), example)?;
         Ok(Exit::Ok)
     }
 }

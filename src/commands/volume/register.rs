@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use super::{read, status};
+use super::{announce, read};
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
@@ -25,8 +25,7 @@ impl Args {
                 .with_context(|| format!("cannot register volume {:?}", volume.name))?
                 .data
                 .volume;
-            println!("==> Registered host volume {} with ID {}", volume.name, volume.id.map(|id| id.to_string()).unwrap_or_default());
-            status::print(&volume, reach.colours(), false);
+            announce("Registered", &volume, reach);
             Ok(Exit::Ok)
         })
     }

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Table},
+    output,
 };
 
 #[derive(clap::Args, Debug)]
@@ -20,13 +20,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let pools = client.node_pools().await?.data;
-            if self.json {
-                output::json(&pools)?;
-                return Ok(Exit::Ok);
-            }
-            let mut table = Table::new(["Name", "Description"]);
-            pools.into_iter().for_each(|pool| table.row([pool.name, pool.description]));
-            table.print();
+            output::described(&pools, self.json, |pool| (&pool.name, &pool.description))?;
             Ok(Exit::Ok)
         })
     }
