@@ -12,6 +12,7 @@ use drover_runtime::{
     rpc::{ServeLimits, serve},
     sim,
 };
+use futures::FutureExt;
 use openraft::testing::{StoreBuilder, Suite};
 use tokio::time::Instant;
 
@@ -318,6 +319,8 @@ async fn a_large_command_is_refused_before_it_is_proposed() {
 struct Seat {
     disk: MemoryDisk,
     now: Arc<Mutex<Option<(Consensus, Shared)>>>,
+    /// The index of its state each time it said that it leads.
+    led_from: Arc<Mutex<Vec<u64>>>,
 }
 
 const SERVERS: [&str; 3] = ["a", "b", "c"];
@@ -329,6 +332,11 @@ async fn serve_seat(name: &'static str, seed: u64, seat: Seat) -> turmoil::Resul
     let options = Options { snapshot_entries: 40, trailing_entries: 8, ..options };
     let consensus = Consensus::start(options, &runtime, Machine(Arc::clone(&state))).await?;
     let listener = runtime.network.listen("0.0.0.0:4647").await?;
+    let (led, led_from, applied) = (consensus.clone(), Arc::clone(&seat.led_from), Arc::clone(&state));
+    tokio::spawn(async move {
+        leads(&led).await;
+        led_from.lock().unwrap().push(applied.lock().unwrap().index);
+    });
     *seat.now.lock().unwrap() = Some((consensus.clone(), state));
     let hello = Hello::new(Role::Server, "global", name);
     serve(listener, hello, Arc::new(consensus.router()), ServeLimits::default(), CancellationToken::new()).await;
@@ -356,7 +364,7 @@ fn until(simulation: &mut turmoil::Sim<'_>, what: &str, done: impl Fn() -> bool)
     panic!("it never came true that {what}");
 }
 
-fn leader(seats: &BTreeMap<&'static str, Seat>, among: impl Fn(&str) -> bool) -> Option<&'static str> {
+fn leader(seats: &Seats, among: impl Fn(&str) -> bool) -> Option<&'static str> {
     let leads = |name: &&&'static str| among(name) && seats[*name].get().is_some_and(|(consensus, _)| consensus.is_leader());
     seats.keys().find(leads).copied()
 }
@@ -369,10 +377,16 @@ async fn write_some(seat: Seat, prefix: &'static str, count: usize) {
     }
 }
 
-#[test]
-fn three_servers_agree_and_survive_the_leaders_crash() {
-    let seats: BTreeMap<_, _> = SERVERS.into_iter().map(|name| (name, Seat::default())).collect();
-    let mut simulation = turmoil::Builder::new().rng_seed(11).simulation_duration(Duration::from_secs(600)).build();
+type Seats = BTreeMap<&'static str, Seat>;
+
+/// Three servers, and the one that leads.
+fn three(seed: u64) -> (turmoil::Sim<'static>, Seats, &'static str) {
+    let seats: Seats = SERVERS.into_iter().map(|name| (name, Seat::default())).collect();
+    let mut simulation = turmoil::Builder::new()
+        .rng_seed(seed)
+        .max_message_latency(Duration::from_millis(40))
+        .simulation_duration(Duration::from_secs(600))
+        .build();
     for (name, seed) in SERVERS.into_iter().zip(1..) {
         let seat = seats[name].clone();
         simulation.host(name, move || serve_seat(name, seed, seat.clone()));
@@ -385,7 +399,20 @@ fn three_servers_agree_and_survive_the_leaders_crash() {
         Ok(())
     });
     until(&mut simulation, "somebody leads", || leader(&seats, |_| true).is_some());
-    let old = leader(&seats, |_| true).unwrap();
+    let leads = leader(&seats, |_| true).unwrap();
+    (simulation, seats, leads)
+}
+
+/// What was not synced is gone.
+fn crash(simulation: &mut turmoil::Sim<'_>, seats: &Seats, name: &str) {
+    simulation.crash(name);
+    seats[name].disk.crash();
+    seats[name].now.lock().unwrap().take();
+}
+
+#[test]
+fn three_servers_agree_and_survive_the_leaders_crash() {
+    let (mut simulation, seats, old) = three(11);
     let (writer, follower) = (seats[old].clone(), seats[SERVERS.into_iter().find(|name| *name != old).unwrap()].clone());
     simulation.client("writer-1", async move {
         write_some(writer, "one", 100).await;
@@ -395,9 +422,7 @@ fn three_servers_agree_and_survive_the_leaders_crash() {
     });
     until(&mut simulation, "the leader has a hundred", || seats[old].state().index == 100);
 
-    simulation.crash(old);
-    seats[old].disk.crash();
-    seats[old].now.lock().unwrap().take();
+    crash(&mut simulation, &seats, old);
     until(&mut simulation, "another leads", || leader(&seats, |name| name != old).is_some());
     let new = leader(&seats, |name| name != old).unwrap();
     let writer = seats[new].clone();
@@ -412,4 +437,21 @@ fn three_servers_agree_and_survive_the_leaders_crash() {
     simulation.bounce(old);
     until(&mut simulation, "all are the same", || seats.values().all(|seat| seat.state() == seats[new].state()));
     assert!(seats[old].get().unwrap().0.status().snapshot_index > 100);
+}
+
+#[test]
+fn a_leader_that_goes_on_in_its_term_has_all_that_it_answered_before_it_says_that_it_leads() {
+    for seed in 0..10 {
+        let (mut simulation, seats, name) = three(seed);
+        let writer = seats[name].clone();
+        simulation.client("writer", write_some(writer, "one", 30).map(Ok));
+        until(&mut simulation, "the leader has all", || seats[name].state().index == 30);
+        let term = seats[name].get().unwrap().0.leadership().term;
+        crash(&mut simulation, &seats, name);
+        // Before anybody has noticed.
+        simulation.bounce(name);
+        until(&mut simulation, "it leads", || leader(&seats, |_| true).is_some());
+        assert_eq!(seats[name].get().unwrap().0.leadership().term, term);
+        assert_eq!(*seats[name].led_from.lock().unwrap(), [0, 30], "seed {seed}");
+    }
 }
