@@ -5,12 +5,14 @@
 
 For each size (NODESxALLOCATIONS) a server with its log on disk and a `drover sim` are started on loopback. Measured are: all nodes ready; one service
 job (several above 50,000 allocations) registered until everything is placed and until everything runs; the server's memory and processor time then,
-with heartbeats going on. Standard library only; it ends only what it started.
+with heartbeats going on: at the most, and once it has given back what it does not need; a restart after kill -9 until it leads and knows all
+allocations. Standard library only; it ends only what it started.
 """
 import argparse, http.client, json, math, os, shutil, signal, socket, subprocess, sys, tempfile, time
 
 SIZES = "100x1000,300x3000,1000x10000,3000x30000,10000x100000,20000x200000"
 GROUP = 50_000          # the most allocations of one group
+SETTLE = 40             # seconds until freed memory is back with the kernel
 LIMIT = 600             # seconds that any step may take
 
 
@@ -70,9 +72,9 @@ limits {{
             raise RuntimeError(f"{method} {path}: {answer.status} {text[:200]}")
         return json.loads(text) if text else ""
 
-    def memory_mib(self):
+    def memory_mib(self, of="VmRSS"):
         with open(f"/proc/{self.process.pid}/status") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+            return next(int(line.split()[1]) for line in status if line.startswith(of)) / 1024
 
     def cpu_s(self):
         return cpu_s(self.process.pid)
@@ -135,11 +137,19 @@ def measure(binary, nodes, allocations, connections):
         result["running_s"] = time.monotonic() - begun
         result["server_cpu_s"] = server.cpu_s() - cpu
         result["sim_cpu_s"] = cpu_s(sim.pid)
-        time.sleep(10)
+        result["rss_peak_mib"] = server.memory_mib("VmHWM")
+        time.sleep(SETTLE)
         result["rss_mib"] = server.memory_mib()
         cpu = server.cpu_s()
         time.sleep(10)
         result["idle_cpu_of_10s"] = server.cpu_s() - cpu
+        stop(sim)
+        stop(server.process)
+        begun = time.monotonic()
+        server = Server(binary, folder, 0)
+        until(lambda: summed("Starting", "Running", "Lost", "Unknown") >= allocations, "the restarted server knows all", 0.02)
+        result["restart_s"] = time.monotonic() - begun
+        result["rss_restarted_mib"] = server.memory_mib()
         return result
     finally:
         stop(sim)
@@ -202,10 +212,11 @@ def main():
     if chosen.svg:
         with open(chosen.svg, "w") as out:
             out.write(draw(results))
-    print("| nodes | allocations | nodes ready | placed | all running | server CPU | memory | idle CPU in 10 s |\n|---|---|---|---|---|---|---|---|")
+    print("| nodes | allocations | nodes ready | placed | all running | server CPU | memory | at most | idle CPU in 10 s | restart |\n|---|---|---|---|---|---|---|---|---|---|")
     for one in results:
         print(f'| {one["nodes"]:,} | {one["allocations"]:,} | {one["nodes_ready_s"]:.2f} s | {one["placed_s"]:.2f} s | {one["running_s"]:.2f} s '
-              f'| {one["server_cpu_s"]:.1f} s | {one["rss_mib"]:.0f} MiB | {one["idle_cpu_of_10s"]:.2f} s |')
+              f'| {one["server_cpu_s"]:.1f} s | {one["rss_mib"]:.0f} MiB | {one["rss_peak_mib"]:.0f} MiB | {one["idle_cpu_of_10s"]:.2f} s '
+              f'| {one["restart_s"]:.2f} s |')
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ pub mod rpc;
 pub mod secret;
 pub mod service;
 pub mod spec;
+pub mod text;
 pub mod time;
 pub mod variable;
 pub mod view;

@@ -13,7 +13,7 @@ use std::{
 };
 
 use drover_model::{
-    allocation::{AllocationReport, ClientStatus, TaskPhase, TaskState},
+    allocation::{AllocationReport, ClientStatus, TaskEvent, TaskPhase, TaskState, event},
     evaluation::Evaluation,
     ids::{EvalId, NodeId},
     job::{Job, JobType, Task, TaskGroup},
@@ -106,14 +106,21 @@ fn an_allocation_takes_little_beside_its_job() {
 
     let reports: Vec<_> = state.allocations().map(|row| (row.node_id, row.id)).collect();
     for (node_id, id) in reports {
-        let started = TaskState { state: TaskPhase::Running, ..TaskState::default() };
+        let at = UnixNanos(1_800_000_000_000_000_000);
+        let events = vec![
+            TaskEvent::new(event::RECEIVED, at, "Task received by client"),
+            TaskEvent::new(event::TASK_SETUP, at, "").with_message("Building Task Directory"),
+            TaskEvent::new(event::STARTED, at, "Task started by client"),
+        ];
+        let started = TaskState { state: TaskPhase::Running, events: events.into(), ..TaskState::default() };
         let report = AllocationReport {
             id: Some(id),
             client_status: ClientStatus::Running,
             task_states: [("server".into(), started)].into_iter().collect(),
             ..AllocationReport::default()
         };
-        run(&mut state, Command::AllocationsReport { node_id, reports: vec![report], evaluations: Vec::new() });
+        let command = Command::AllocationsReport { node_id, reports: vec![report], evaluations: Vec::new() };
+        run(&mut state, rmp_serde::from_slice(&rmp_serde::to_vec_named(&command).unwrap()).unwrap());
     }
     let running = IN_USE.load(Ordering::Relaxed).saturating_sub(before) / ALLOCATIONS as usize;
     eprintln!("an allocation takes {placed} bytes once it is placed, {running} once it runs");

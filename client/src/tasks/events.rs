@@ -24,24 +24,22 @@ pub(crate) fn downloading(now: UnixNanos) -> TaskEvent {
 
 pub(crate) fn failed_artifact(now: UnixNanos, error: &str) -> TaskEvent {
     let event = TaskEvent::new(event::FAILED_ARTIFACT_DOWNLOAD, now, error);
-    TaskEvent { download_error: error.to_owned(), ..event }.with_detail("download_error", error)
+    event.with_detail("download_error", error)
 }
 
 pub(crate) fn failed_validation(now: UnixNanos, error: &str) -> TaskEvent {
     let event = TaskEvent::new(event::FAILED_VALIDATION, now, error);
-    TaskEvent { validation_error: error.to_owned(), fails_task: true, ..event }
-        .with_detail("validation_error", error)
-        .with_detail("fails_task", "true")
+    TaskEvent { fails_task: true, ..event }.with_detail("validation_error", error).with_detail("fails_task", "true")
 }
 
 pub(crate) fn setup_failure(now: UnixNanos, error: &str) -> TaskEvent {
     let event = TaskEvent::new(event::SETUP_FAILURE, now, error);
-    TaskEvent { setup_error: error.to_owned(), ..event }.with_detail("setup_error", error)
+    event.with_detail("setup_error", error)
 }
 
 pub(crate) fn driver_failure(now: UnixNanos, error: &str) -> TaskEvent {
     let event = TaskEvent::new(event::DRIVER_FAILURE, now, error);
-    TaskEvent { driver_error: error.to_owned(), ..event }.with_detail("driver_error", error)
+    event.with_detail("driver_error", error)
 }
 
 pub(crate) fn started(now: UnixNanos) -> TaskEvent {
@@ -57,10 +55,10 @@ pub(crate) fn terminated(now: UnixNanos, exit: &Exit) -> TaskEvent {
         text.push_str(&format!(", Exit Message: {:?}", exit.message));
     }
     let event = TaskEvent::new(event::TERMINATED, now, text);
-    let event = TaskEvent { exit_code: exit.code, signal: exit.signal, message: exit.message.clone(), ..event };
+    let event = TaskEvent { exit_code: exit.code, signal: exit.signal, message: exit.message.as_str().into(), ..event };
     let event = event.with_detail("exit_code", exit.code.to_string()).with_detail("signal", exit.signal.to_string());
     let event = event.with_detail("oom_killed", exit.oom_killed.to_string());
-    if exit.message.is_empty() { event } else { event.with_detail("exit_message", exit.message.clone()) }
+    if exit.message.is_empty() { event } else { event.with_detail("exit_message", exit.message.as_str()) }
 }
 
 /// The usual reason for a restart, which is not repeated to people.
@@ -70,19 +68,18 @@ pub(crate) fn restarting(now: UnixNanos, delay: Duration, reason: &str) -> TaskE
     let text = format!("Task restarting in {}", duration_text(delay));
     let text = if reason.is_empty() || reason == WITHIN_POLICY { text } else { format!("{reason} - {text}") };
     let event = TaskEvent::new(event::RESTARTING, now, text);
-    let event = TaskEvent { start_delay: nanos_of(delay), restart_reason: reason.to_owned(), ..event };
     event.with_detail("start_delay", nanos_of(delay).to_string()).with_detail("restart_reason", reason)
 }
 
 pub(crate) fn not_restarting(now: UnixNanos, reason: &str) -> TaskEvent {
     let event = TaskEvent::new(event::NOT_RESTARTING, now, reason);
-    let event = TaskEvent { restart_reason: reason.to_owned(), fails_task: true, ..event };
+    let event = TaskEvent { fails_task: true, ..event };
     event.with_detail("restart_reason", reason).with_detail("fails_task", "true")
 }
 
 pub(crate) fn restart_signaled(now: UnixNanos, reason: &str) -> TaskEvent {
     let event = TaskEvent::new(event::RESTART_SIGNALED, now, reason);
-    TaskEvent { restart_reason: reason.to_owned(), ..event }.with_detail("restart_reason", reason)
+    event.with_detail("restart_reason", reason)
 }
 
 /// A signal that a user sends.
@@ -93,22 +90,19 @@ pub(crate) fn signaled(now: UnixNanos, signal: &str) -> TaskEvent {
 /// A signal that something else sends, for a reason.
 pub(crate) fn signaling(now: UnixNanos, signal: &str, reason: &str) -> TaskEvent {
     let event = TaskEvent::new(event::SIGNALING, now, reason);
-    let event = TaskEvent { task_signal: signal.to_owned(), task_signal_reason: reason.to_owned(), ..event };
     event.with_detail("task_signal", signal).with_detail("task_signal_reason", reason)
 }
 
 pub(crate) fn killing(now: UnixNanos, timeout: Duration) -> TaskEvent {
     let text = format!("Sent interrupt. Waiting {} before force killing", duration_text(timeout));
     let event = TaskEvent::new(event::KILLING, now, text);
-    TaskEvent { kill_timeout: nanos_of(timeout), ..event }.with_detail("kill_timeout", duration_text(timeout))
+    event.with_detail("kill_timeout", duration_text(timeout))
 }
 
 /// A task that is killed because of what happened to it.
 pub(crate) fn killing_because(now: UnixNanos, reason: &str) -> TaskEvent {
     let event = TaskEvent::new(event::KILLING, now, reason);
-    TaskEvent { kill_reason: reason.to_owned(), fails_task: true, ..event }
-        .with_detail("kill_reason", reason)
-        .with_detail("fails_task", "true")
+    TaskEvent { fails_task: true, ..event }.with_detail("kill_reason", reason).with_detail("fails_task", "true")
 }
 
 pub(crate) fn waiting_for_delay(now: UnixNanos, delay: Duration) -> TaskEvent {
@@ -125,7 +119,7 @@ pub(crate) fn killed(now: UnixNanos, error: &str) -> TaskEvent {
         return TaskEvent::new(event::KILLED, now, "Task successfully killed");
     }
     let event = TaskEvent::new(event::KILLED, now, error);
-    TaskEvent { kill_error: error.to_owned(), ..event }.with_detail("kill_error", error)
+    event.with_detail("kill_error", error)
 }
 
 pub(crate) fn template(now: UnixNanos, text: &str) -> TaskEvent {
@@ -146,7 +140,7 @@ pub(crate) fn unhealthy(now: UnixNanos, text: &str) -> TaskEvent {
 
 pub(crate) fn sibling_failed(now: UnixNanos, sibling: &str) -> TaskEvent {
     let event = TaskEvent::new(event::SIBLING_FAILED, now, format!("Task's sibling {sibling:?} failed"));
-    TaskEvent { failed_sibling: sibling.to_owned(), ..event }.with_detail("failed_sibling", sibling)
+    event.with_detail("failed_sibling", sibling)
 }
 
 pub(crate) fn leader_dead(now: UnixNanos) -> TaskEvent {

@@ -72,7 +72,7 @@ pub(crate) fn resume(scope: &Arc<Scope>) {
             templates::resume(&resumed, &task).await
         };
         if let Err(error) = hooks.await {
-            tracing::warn!(task = ?resumed, error = error.event.display_message, "what goes on beside a task could not be taken up again");
+            tracing::warn!(task = ?resumed, error = %error.event.display_message, "what goes on beside a task could not be taken up again");
             resumed.event(events::hook_failed(resumed.now(), &error.event.display_message));
         }
     });

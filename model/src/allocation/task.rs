@@ -1,10 +1,12 @@
 //! What a client knows of a task.
 
-use serde::{Deserialize, Serialize};
+use litemap::LiteMap;
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::Details;
 use crate::{
     json::List,
+    spec::parse_duration,
+    text::Text,
     time::{Rfc3339, UnixNanos},
 };
 
@@ -46,48 +48,31 @@ impl TaskState {
     }
 }
 
-/// Something that happened to a task. Built with [`event`]'s functions, which also fill the texts that people read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Something that happened to a task. Built by the client's functions, which also fill the texts that people read.
+///
+/// JSON has a field of its own for most details: see [`Flat`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct TaskEvent {
     #[serde(rename = "Type")]
-    pub kind: String,
+    pub kind: Text,
     pub time: UnixNanos,
-    pub message: String,
-    pub display_message: String,
-    pub details: std::collections::BTreeMap<String, String>,
+    pub message: Text,
+    pub display_message: Text,
+    pub details: LiteMap<Text, Text>,
     pub fails_task: bool,
-    pub restart_reason: String,
-    pub setup_error: String,
-    pub driver_error: String,
-    pub driver_message: String,
     pub exit_code: i32,
     pub signal: i32,
-    pub kill_reason: String,
-    /// Nanoseconds.
-    pub kill_timeout: i64,
-    pub kill_error: String,
-    /// Nanoseconds.
-    pub start_delay: i64,
-    pub download_error: String,
-    pub validation_error: String,
-    pub disk_limit: i64,
-    pub disk_size: i64,
-    pub failed_sibling: String,
-    pub vault_error: String,
-    pub task_signal_reason: String,
-    pub task_signal: String,
-    pub generic_source: String,
 }
 
 impl TaskEvent {
-    pub fn new(kind: &str, time: UnixNanos, display_message: impl Into<String>) -> Self {
-        Self { kind: kind.to_owned(), time, display_message: display_message.into(), ..Self::default() }
+    pub fn new(kind: &str, time: UnixNanos, display_message: impl Into<Text>) -> Self {
+        Self { kind: kind.into(), time, display_message: display_message.into(), ..Self::default() }
     }
 
     /// Sets the message that stands both in its field and among the details.
     #[must_use]
-    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+    pub fn with_message(mut self, message: impl Into<Text>) -> Self {
         self.message = message.into();
         if self.display_message.is_empty() {
             self.display_message.clone_from(&self.message);
@@ -97,13 +82,103 @@ impl TaskEvent {
     }
 
     #[must_use]
-    pub fn with_detail(mut self, key: &str, value: impl Into<String>) -> Self {
-        self.details.insert(key.to_owned(), value.into());
+    pub fn with_detail(mut self, key: &str, value: impl Into<Text>) -> Self {
+        self.details.insert(key.into(), value.into());
         self
     }
 
-    pub fn details_as_labels(&self) -> Details {
-        self.details.clone().into()
+    fn detail(&self, key: &str) -> &str {
+        self.details.get(key).map_or("", Text::as_str)
+    }
+}
+
+/// What servers and clients say to each other, and keep: an allocation has several of these, and most fields of most are empty.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Brief<'a> {
+    #[serde(rename = "Type")]
+    kind: &'a str,
+    time: UnixNanos,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    message: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    display_message: &'a str,
+    #[serde(skip_serializing_if = "LiteMap::is_empty")]
+    details: &'a LiteMap<Text, Text>,
+    fails_task: bool,
+    exit_code: i32,
+    signal: i32,
+}
+
+/// The HTTP API's form, which repeats details.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Flat<'a> {
+    #[serde(rename = "Type")]
+    kind: &'a str,
+    time: UnixNanos,
+    message: &'a str,
+    display_message: &'a str,
+    details: &'a LiteMap<Text, Text>,
+    fails_task: bool,
+    restart_reason: &'a str,
+    setup_error: &'a str,
+    driver_error: &'a str,
+    driver_message: &'a str,
+    exit_code: i32,
+    signal: i32,
+    kill_reason: &'a str,
+    /// Nanoseconds.
+    kill_timeout: i64,
+    kill_error: &'a str,
+    /// Nanoseconds.
+    start_delay: i64,
+    download_error: &'a str,
+    validation_error: &'a str,
+    disk_limit: i64,
+    disk_size: i64,
+    failed_sibling: &'a str,
+    vault_error: &'a str,
+    task_signal_reason: &'a str,
+    task_signal: &'a str,
+    generic_source: &'a str,
+}
+
+impl Serialize for TaskEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { kind, time, message, display_message, details, fails_task, exit_code, signal } = self;
+        let (time, fails_task, exit_code, signal) = (*time, *fails_task, *exit_code, *signal);
+        if !serializer.is_human_readable() {
+            return Brief { kind, time, message, display_message, details, fails_task, exit_code, signal }.serialize(serializer);
+        }
+        let flat = Flat {
+            kind,
+            time,
+            message,
+            display_message,
+            details,
+            fails_task,
+            restart_reason: self.detail("restart_reason"),
+            setup_error: self.detail("setup_error"),
+            driver_error: self.detail("driver_error"),
+            driver_message: "",
+            exit_code,
+            signal,
+            kill_reason: self.detail("kill_reason"),
+            kill_timeout: parse_duration(self.detail("kill_timeout")).unwrap_or(0),
+            kill_error: self.detail("kill_error"),
+            start_delay: self.detail("start_delay").parse().unwrap_or(0),
+            download_error: self.detail("download_error"),
+            validation_error: self.detail("validation_error"),
+            disk_limit: 0,
+            disk_size: 0,
+            failed_sibling: self.detail("failed_sibling"),
+            vault_error: "",
+            task_signal_reason: self.detail("task_signal_reason"),
+            task_signal: self.detail("task_signal"),
+            generic_source: "",
+        };
+        flat.serialize(serializer)
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     headroom::Headroom,
     log::Error,
     snapshot::{SnapshotStore, seal, unseal},
-    types::{Batch, BatchApplied, Entry, LogId, SnapshotMeta, StorageError, StoredMembership, TypeConfig},
+    types::{Batch, BatchApplied, Entry, Item, LogId, SnapshotMeta, StorageError, StoredMembership, TypeConfig},
 };
 use crate::fsm::command::{Applied, COMMAND_VERSION, Proposed};
 
@@ -84,7 +84,7 @@ impl Adapter {
             ));
         }
         let count = batch.items.len();
-        let proposals = batch.items.into_iter().map(|item| Arc::unwrap_or_clone(item.proposed)).collect();
+        let proposals = batch.items.iter().map(Item::take).collect::<Result<_, _>>()?;
         let applied = lock(&self.machine).apply(proposals);
         if applied.len() != count {
             return Err(format!("the state machine gave {} answers to {count} commands", applied.len()));

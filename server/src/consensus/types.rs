@@ -1,6 +1,11 @@
 //! What openraft is told about our commands.
 
-use std::{cell::RefCell, fmt, io::Cursor, sync::Arc};
+use std::{
+    cell::RefCell,
+    fmt,
+    io::Cursor,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bytes::Bytes;
 use drover_model::rpc::as_bytes;
@@ -62,21 +67,35 @@ impl Batch {
 
     /// The newest version of the commands in it.
     pub(super) fn version(&self) -> u16 {
-        self.items.iter().map(|item| item.proposed.version).max().unwrap_or(COMMAND_VERSION)
+        self.items.iter().map(|item| item.version).max().unwrap_or(COMMAND_VERSION)
     }
 }
 
-/// One command, beside its bytes: its proposer encodes it, so that neither the log nor the replication does it again.
-#[derive(Clone, PartialEq)]
+/// One command, beside its bytes: its proposer encodes it, so that neither the log nor the replication does it again. Clones are the same.
+#[derive(Clone)]
 pub(super) struct Item {
-    pub(super) proposed: Arc<Proposed>,
+    version: u16,
     pub(super) encoded: Bytes,
+    /// Until it is applied. The log keeps its newest entries in memory for those who follow, and for them the bytes are enough.
+    proposed: Arc<Mutex<Option<Proposed>>>,
 }
 
 impl Item {
     pub(super) fn new(proposed: Proposed) -> Result<Self, Error> {
         let encoded = encoded(&proposed)?;
-        Ok(Self { proposed: Arc::new(proposed), encoded })
+        Ok(Self { version: proposed.version, encoded, proposed: Arc::new(Mutex::new(Some(proposed))) })
+    }
+
+    /// The command, for who applies it.
+    pub(super) fn take(&self) -> Result<Proposed, String> {
+        let kept = self.proposed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        kept.map_or_else(|| rmp_serde::from_slice(&self.encoded).map_err(|error| format!("cannot read a command: {error}")), Ok)
+    }
+}
+
+impl PartialEq for Item {
+    fn eq(&self, other: &Self) -> bool {
+        self.encoded == other.encoded
     }
 }
 
@@ -107,8 +126,8 @@ impl Serialize for Item {
 impl<'de> Deserialize<'de> for Item {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let encoded = as_bytes::deserialize(deserializer)?;
-        let proposed = rmp_serde::from_slice(&encoded).map_err(de::Error::custom)?;
-        Ok(Self { proposed: Arc::new(proposed), encoded: encoded.into() })
+        let proposed: Proposed = rmp_serde::from_slice(&encoded).map_err(de::Error::custom)?;
+        Ok(Self { version: proposed.version, encoded: encoded.into(), proposed: Arc::new(Mutex::new(Some(proposed))) })
     }
 }
 

@@ -97,7 +97,7 @@ impl Args {
         println!("\nRecent Events:");
         let mut table = Table::new(["Time", "Type", "Description"]);
         for event in state.events.iter().rev() {
-            table.row([date(event.time), event.kind.clone(), event.display_message.clone()]);
+            table.row([date(event.time), event.kind.to_string(), event.display_message.to_string()]);
         }
         table.print();
     }
