@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Answer, Query, Result};
 
+mod federation;
+
+pub use federation::{Consumers, ExportedService, ImportedService, Partition, Peering, PeeringRemote, PeeringStream};
+
 /// Reads services and nodes, and waits for them to change.
 pub trait Catalogue: Send + Sync + fmt::Debug {
     /// Instances of a service, sorted by node and id. `passing` leaves out those of which any check does not pass; `tag` those without it.
@@ -29,6 +33,19 @@ pub trait Catalogue: Send + Sync + fmt::Debug {
 
     /// A certificate of the mesh for a service.
     fn mesh_leaf<'a>(&'a self, service: &'a str, query: &'a Query) -> BoxFuture<'a, Result<Answer<MeshLeaf>>>;
+
+    /// All admin partitions, sorted by name. Like the three below: unsupported where the peer has none of it, and an answer may come at once whatever
+    /// the query says, or without an index: then it has to be asked for again after a while.
+    fn partitions<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Answer<Vec<Partition>>>>;
+
+    /// The peerings of the query's partition, sorted by partition and name.
+    fn peerings<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Answer<Vec<Peering>>>>;
+
+    /// What the query's partition lets others use, sorted by namespace and name.
+    fn exported_services<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Answer<Vec<ExportedService>>>>;
+
+    /// What the query's partition may use of others, sorted by namespace and name.
+    fn imported_services<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Answer<Vec<ImportedService>>>>;
 }
 
 /// Which instances of a service.

@@ -22,6 +22,14 @@ pub enum Data {
     Names(Vec<String>),
     /// `CaRoots`.
     CaRoots(Vec<CaRoot>),
+    /// `Partitions`, sorted by name.
+    Partitions(Vec<Partition>),
+    /// `Peerings`, sorted by partition and name.
+    Peerings(Vec<Peering>),
+    /// `ExportedServices`, sorted by namespace and name.
+    ExportedServices(Vec<ExportedService>),
+    /// `ImportedServices`, sorted by namespace and name.
+    ImportedServices(Vec<ImportedService>),
     /// `CaLeaf`.
     CaLeaf(CaLeaf),
     /// `SecretRead` and `SecretWrite`; `None` while there is none, and for a write that answered nothing.
@@ -50,6 +58,10 @@ impl Data {
             Self::Node(_) => "node",
             Self::Names(_) => "names",
             Self::CaRoots(_) => "ca roots",
+            Self::Partitions(_) => "partitions",
+            Self::Peerings(_) => "peerings",
+            Self::ExportedServices(_) => "exported services",
+            Self::ImportedServices(_) => "imported services",
             Self::CaLeaf(_) => "ca leaf",
             Self::Secret(_) => "secret",
             Self::Certificate(_) => "certificate",
@@ -190,6 +202,54 @@ pub struct CaLeaf {
     pub service: String,
     pub valid_after: String,
     pub valid_before: String,
+}
+
+/// An admin partition of Consul.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Partition {
+    pub name: String,
+    pub description: String,
+}
+
+/// A peering with another cluster.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Peering {
+    pub id: String,
+    pub name: String,
+    pub partition: String,
+    pub meta: BTreeMap<String, String>,
+    /// `ACTIVE` and the like.
+    pub state: String,
+    pub peer_id: String,
+    pub peer_server_name: String,
+    pub peer_server_addresses: Vec<String>,
+    pub imported_services: Vec<String>,
+    pub exported_services: Vec<String>,
+    pub create_index: u64,
+    pub modify_index: u64,
+    pub remote_partition: String,
+    pub remote_datacenter: String,
+}
+
+/// A service that other partitions or clusters may use.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExportedService {
+    pub service: String,
+    pub partition: String,
+    pub namespace: String,
+    /// Names of the clusters that may use it, sorted.
+    pub peers: Vec<String>,
+    /// Names of the partitions that may use it, sorted.
+    pub partitions: Vec<String>,
+}
+
+/// A service of another partition or cluster.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ImportedService {
+    pub service: String,
+    pub namespace: String,
+    pub source_partition: String,
+    pub source_peer: String,
 }
 
 /// What Vault answers. `data` keeps numbers as they were written.

@@ -9,7 +9,7 @@ mod query;
 
 pub use query::QueryError;
 pub(crate) use query::{kv_path, pairs, secret_path};
-pub(crate) use query::{node_name, nomad_service, nomad_variable, nomad_variable_list, plain_scope, service_query};
+pub(crate) use query::{node_name, nomad_service, nomad_variable, nomad_variable_list, partition_scope, plain_scope, service_query};
 
 /// Where in Consul a question is asked; all absent means the agent's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,6 +44,14 @@ pub enum Dependency {
     CaRoots,
     /// A Connect leaf certificate -> [`Data::CaLeaf`](crate::Data::CaLeaf).
     CaLeaf { service: String },
+    /// Consul's admin partitions -> [`Data::Partitions`](crate::Data::Partitions).
+    Partitions,
+    /// Consul's peerings with other clusters, of one partition -> [`Data::Peerings`](crate::Data::Peerings).
+    Peerings { scope: Scope },
+    /// What a partition lets others use -> [`Data::ExportedServices`](crate::Data::ExportedServices).
+    ExportedServices { scope: Scope },
+    /// What a partition may use of others -> [`Data::ImportedServices`](crate::Data::ImportedServices).
+    ImportedServices { scope: Scope },
     /// A secret, read -> [`Data::Secret`](crate::Data::Secret). `path` is as written, without slashes around it.
     SecretRead { path: String, version: Option<String> },
     /// A secret, by writing `data` -> [`Data::Secret`](crate::Data::Secret).
@@ -96,6 +104,10 @@ impl fmt::Display for Dependency {
             Self::Datacenters { .. } => f.write_str("catalog.datacenters"),
             Self::CaRoots => f.write_str("connect.caroots"),
             Self::CaLeaf { service } => write!(f, "connect.caleaf({service})"),
+            Self::Partitions => f.write_str("list.partitions"),
+            Self::Peerings { scope } => write!(f, "list.peerings{}", Bracketed(&scope.to_string())),
+            Self::ExportedServices { scope } => write!(f, "list.exported-services{}", Bracketed(&scope.to_string())),
+            Self::ImportedServices { scope } => write!(f, "list.imported-services{}", Bracketed(&scope.to_string())),
             Self::SecretRead { path, version: None } => write!(f, "vault.read({path})"),
             Self::SecretRead { path, version: Some(version) } => write!(f, "vault.read({path}.v{version})"),
             Self::SecretWrite { path, data } => write!(f, "vault.write({path} -> {})", fingerprint(data)),

@@ -8,9 +8,14 @@ use serde::Deserialize;
 use super::{Consul, unsupported};
 use crate::{
     Access, Answer, Catalogue, Query, Result,
-    catalogue::{Instance, MeshLeaf, MeshRoot, Node, NodeServices, ServiceEntry, ServiceFilter, ServiceName},
+    catalogue::{
+        ExportedService, ImportedService, Instance, MeshLeaf, MeshRoot, Node, NodeServices, Partition, Peering, ServiceEntry,
+        ServiceFilter, ServiceName,
+    },
     http::{Call, encode},
 };
+
+mod federation;
 
 #[derive(Debug)]
 pub(super) struct ConsulCatalogue {
@@ -125,5 +130,21 @@ impl Catalogue for ConsulCatalogue {
                 answer => answer,
             }
         })
+    }
+
+    fn partitions<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Answer<Vec<Partition>>>> {
+        Box::pin(self.list_partitions(query))
+    }
+
+    fn peerings<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Answer<Vec<Peering>>>> {
+        Box::pin(self.list_peerings(query))
+    }
+
+    fn exported_services<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Answer<Vec<ExportedService>>>> {
+        Box::pin(self.list_exported(query))
+    }
+
+    fn imported_services<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Answer<Vec<ImportedService>>>> {
+        Box::pin(self.list_imported(query))
     }
 }

@@ -11,7 +11,10 @@ use futures::future::BoxFuture;
 use super::{ServerCalls, answer, ask, options, unsupported};
 use crate::{
     Answer, Catalogue, Query, Result,
-    catalogue::{CheckEntry, Instance, MeshLeaf, MeshRoot, Node, NodeServices, ServiceEntry, ServiceFilter, ServiceName},
+    catalogue::{
+        CheckEntry, ExportedService, ImportedService, Instance, MeshLeaf, MeshRoot, Node, NodeServices, Partition, Peering, ServiceEntry,
+        ServiceFilter, ServiceName,
+    },
 };
 
 #[derive(Debug)]
@@ -85,6 +88,22 @@ impl Catalogue for EmbeddedCatalogue {
 
     fn mesh_leaf<'a>(&'a self, _: &'a str, _: &'a Query) -> BoxFuture<'a, Result<Answer<MeshLeaf>>> {
         Box::pin(async { Err(unsupported("the mesh")) })
+    }
+
+    fn partitions<'a>(&'a self, _: &'a Query) -> BoxFuture<'a, Result<Answer<Vec<Partition>>>> {
+        Box::pin(async { Err(unsupported("a list of partitions")) })
+    }
+
+    fn peerings<'a>(&'a self, _: &'a Query) -> BoxFuture<'a, Result<Answer<Vec<Peering>>>> {
+        Box::pin(async { Err(unsupported("a list of peerings")) })
+    }
+
+    fn exported_services<'a>(&'a self, _: &'a Query) -> BoxFuture<'a, Result<Answer<Vec<ExportedService>>>> {
+        Box::pin(async { Err(unsupported("a list of exported services")) })
+    }
+
+    fn imported_services<'a>(&'a self, _: &'a Query) -> BoxFuture<'a, Result<Answer<Vec<ImportedService>>>> {
+        Box::pin(async { Err(unsupported("a list of imported services")) })
     }
 }
 

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr, reason = "a test that cannot run says why")]
 
 mod consul;
+mod federation;
 mod logins;
 mod registry;
 mod rusty;

@@ -70,6 +70,16 @@ pub(crate) fn plain_scope(what: &str, text: &str) -> Result<Scope, QueryError> {
     scope(what, &captures, &["ns", "partition", "peer"])
 }
 
+/// `NAME` or `?partition=NAME` of `peerings`, `exportedServices` and `importedServices`; nothing: the task's own partition.
+pub(crate) fn partition_scope(what: &str, text: &str) -> Result<Scope, QueryError> {
+    static PARTITION: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(\?partition=)?(?P<name>[[:word:].\-]+)$"));
+    if text.is_empty() {
+        return Ok(Scope::default());
+    }
+    let captures = PARTITION.captures(text).ok_or_else(|| invalid(what, text))?;
+    Ok(Scope { partition: part(&captures, "name"), ..Scope::default() })
+}
+
 /// `name[?query][@dc]` of `node`.
 pub(crate) fn node_name(text: &str) -> Result<(String, Scope), QueryError> {
     static NODE: LazyLock<Regex> = LazyLock::new(|| pattern(&format!(r"^(?P<name>[[:word:].\-]+){QUERY}{DATACENTER}$")));
@@ -193,6 +203,16 @@ mod tests {
         assert_eq!(kv_path("kv.get", "/a/b@dc1").unwrap().0, "a/b");
         assert_eq!(kv_path("kv.get", "").unwrap().0, "");
         assert_eq!(kv_path("kv.get", "a@b@c").unwrap_err().0, r#"kv.get: invalid format: "a@b@c""#);
+    }
+
+    #[test]
+    fn partitions() {
+        for (text, want) in [("", None), ("east", Some("east")), ("?partition=east", Some("east"))] {
+            assert_eq!(partition_scope("list.peerings", text).unwrap().partition.as_deref(), want, "{text}");
+        }
+        for text in ["?ns=a", "a b", "?partition="] {
+            assert_eq!(partition_scope("list.peerings", text).unwrap_err().0, format!("list.peerings: invalid format: {text:?}"));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Functions over the key-value store and the catalogue.
 
 use crate::data::{Data, KeyPair};
-use crate::dependency::{Dependency, Scope, kv_path, node_name, plain_scope, service_query};
+use crate::dependency::{Dependency, Scope, kv_path, node_name, partition_scope, plain_scope, service_query};
 use crate::go::context::Context;
 use crate::go::function::{Answer, Fault, Function, KEY_PAIRS, Type, text, texts};
 use crate::go::object::record;
@@ -27,6 +27,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::many("datacenters", &[], Type::Bool, datacenters),
     Function::new("caRoots", &[], ca_roots),
     Function::many("caLeaf", &[], STR, ca_leaf),
+    Function::new("partitions", &[], partitions),
+    Function::many("peerings", &[], STR, peerings),
+    Function::many("exportedServices", &[], STR, exported_services),
+    Function::many("importedServices", &[], STR, imported_services),
 ];
 
 fn key_dependency(what: &str, path: &str) -> Result<Dependency, Fault> {
@@ -191,4 +195,39 @@ fn ca_leaf(context: &mut Context<'_>, arguments: &[Value]) -> Answer {
         Some(Data::CaLeaf(leaf)) => Ok(convert::ca_leaf(leaf)),
         _ => Ok(Value::NilPointer("*api.LeafCert")),
     }
+}
+
+fn partitions(context: &mut Context<'_>, _: &[Value]) -> Answer {
+    let items = match context.lookup(Dependency::Partitions)?.as_deref() {
+        Some(Data::Partitions(found)) => found.iter().map(convert::partition).collect(),
+        _ => Vec::new(),
+    };
+    Ok(Value::list(ListType::Of("[]*dependency.Partition"), items))
+}
+
+fn peerings(context: &mut Context<'_>, arguments: &[Value]) -> Answer {
+    let scope = partition_scope("list.peerings", &joined(arguments))?;
+    let items = match context.lookup(Dependency::Peerings { scope })?.as_deref() {
+        Some(Data::Peerings(found)) => found.iter().map(convert::peering).collect(),
+        _ => Vec::new(),
+    };
+    Ok(Value::list(ListType::Of("[]*dependency.Peering"), items))
+}
+
+fn exported_services(context: &mut Context<'_>, arguments: &[Value]) -> Answer {
+    let scope = partition_scope("list.exported-services", &joined(arguments))?;
+    let items = match context.lookup(Dependency::ExportedServices { scope })?.as_deref() {
+        Some(Data::ExportedServices(found)) => found.iter().map(convert::exported_service).collect(),
+        _ => Vec::new(),
+    };
+    Ok(Value::list(ListType::Of("[]dependency.ExportedService"), items))
+}
+
+fn imported_services(context: &mut Context<'_>, arguments: &[Value]) -> Answer {
+    let scope = partition_scope("list.imported-services", &joined(arguments))?;
+    let items = match context.lookup(Dependency::ImportedServices { scope })?.as_deref() {
+        Some(Data::ImportedServices(found)) => found.iter().map(convert::imported_service).collect(),
+        _ => Vec::new(),
+    };
+    Ok(Value::list(ListType::Of("[]dependency.ImportedService"), items))
 }

@@ -6,8 +6,10 @@ use crate::data::{CaLeaf, CaRoot, Certificate, Check, Data, HealthService, KeyPa
 use crate::go::object::record;
 use crate::go::value::{Key, ListType, Text, Value};
 
+mod federation;
 mod variable;
 
+pub(super) use federation::{exported_service, imported_service, partition, peering};
 pub(super) use variable::{variable, variable_metadata};
 
 pub(super) const HEALTH_SERVICES: &str = "[]*dependency.HealthService";

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use drover_template::data::{Certificate, HealthService, KeyPair, NomadService, Secret, ServiceName, Variable, VariableMetadata};
+use drover_template::data::{
+    Certificate, ExportedService, HealthService, ImportedService, KeyPair, NomadService, Partition, Peering, Secret, ServiceName, Variable,
+    VariableMetadata,
+};
 use drover_template::{Data, Dependency};
 use serde_json::Value;
 
@@ -14,6 +17,7 @@ pub(crate) struct Fixture {
     secrets: BTreeMap<String, Value>,
     variables: BTreeMap<String, BTreeMap<String, String>>,
     files: BTreeMap<String, String>,
+    federation: Value,
 }
 
 fn texts(value: &Value) -> BTreeMap<String, String> {
@@ -48,6 +52,7 @@ impl Fixture {
             secrets: data["secrets"].as_object().into_iter().flatten().map(|(path, value)| (path.clone(), value.clone())).collect(),
             variables: variables.map(|(path, items)| (path.clone(), texts(items))).collect(),
             files: texts(&data["files"]),
+            federation: data["federation"].clone(),
         }
     }
 
@@ -71,6 +76,10 @@ impl Fixture {
                     names.values().map(|service| ServiceName { name: service.name.clone(), tags: service.tags.clone() }).collect(),
                 )
             }
+            Dependency::Partitions
+            | Dependency::Peerings { .. }
+            | Dependency::ExportedServices { .. }
+            | Dependency::ImportedServices { .. } => self.federation(dependency)?,
             Dependency::SecretRead { path, .. } | Dependency::SecretWrite { path, .. } => {
                 let data = self.secrets.get(path)?.as_object().unwrap().clone();
                 Data::Secret(Some(Secret { data, ..Secret::default() }))
@@ -100,5 +109,42 @@ impl Fixture {
             _ => return None,
         };
         Some(Arc::new(data))
+    }
+
+    fn federation(&self, dependency: &Dependency) -> Option<Data> {
+        let of = |list: &str| self.federation[list].as_array().cloned();
+        Some(match dependency {
+            Dependency::Partitions => {
+                let partition = |found: &Value| Partition { name: word(found, "name"), description: word(found, "description") };
+                Data::Partitions(of("partitions")?.iter().map(partition).collect())
+            }
+            Dependency::Peerings { scope } => {
+                let peering = |found: &Value| Peering {
+                    name: word(found, "name"),
+                    state: word(found, "state"),
+                    remote_datacenter: word(found, "datacenter"),
+                    partition: scope.partition.clone().unwrap_or_default(),
+                    ..Peering::default()
+                };
+                Data::Peerings(of("peerings")?.iter().map(peering).collect())
+            }
+            Dependency::ExportedServices { scope } => {
+                let exported = |found: &Value| ExportedService {
+                    service: word(found, "service"),
+                    partition: scope.partition.clone().unwrap_or_default(),
+                    peers: found["peers"].as_array().into_iter().flatten().map(|peer| peer.as_str().unwrap().to_owned()).collect(),
+                    ..ExportedService::default()
+                };
+                Data::ExportedServices(of("exported")?.iter().map(exported).collect())
+            }
+            _ => {
+                let imported = |found: &Value| ImportedService {
+                    service: word(found, "service"),
+                    source_partition: word(found, "partition"),
+                    ..ImportedService::default()
+                };
+                Data::ImportedServices(of("imported")?.iter().map(imported).collect())
+            }
+        })
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use drover_integrations::{
     Error, Secret,
-    catalogue::{CheckEntry, Instance, MeshLeaf, MeshRoot, Node, NodeServices},
+    catalogue::{CheckEntry, ExportedService, ImportedService, Instance, MeshLeaf, MeshRoot, Node, NodeServices, Partition, Peering},
     certificate::Certificate,
 };
 use drover_model::{
@@ -135,6 +135,40 @@ pub(super) fn node_detail(found: NodeServices) -> data::NodeDetail {
 pub(super) fn ca_root(root: MeshRoot) -> data::CaRoot {
     let MeshRoot { id, name, root_cert_pem, active } = root;
     data::CaRoot { id, name, root_cert_pem, active }
+}
+
+pub(super) fn partition(found: Partition) -> data::Partition {
+    let Partition { name, description } = found;
+    data::Partition { name, description }
+}
+
+pub(super) fn peering(found: Peering) -> data::Peering {
+    data::Peering {
+        id: found.id,
+        name: found.name,
+        partition: found.partition,
+        meta: found.meta,
+        state: found.state,
+        peer_id: found.peer_id,
+        peer_server_name: found.peer_server_name,
+        peer_server_addresses: found.peer_server_addresses,
+        imported_services: found.stream_status.imported_services,
+        exported_services: found.stream_status.exported_services,
+        create_index: found.create_index,
+        modify_index: found.modify_index,
+        remote_partition: found.remote.partition,
+        remote_datacenter: found.remote.datacenter,
+    }
+}
+
+pub(super) fn exported_service(found: ExportedService) -> data::ExportedService {
+    let ExportedService { service, partition, namespace, consumers } = found;
+    data::ExportedService { service, partition, namespace, peers: consumers.peers, partitions: consumers.partitions }
+}
+
+pub(super) fn imported_service(found: ImportedService) -> data::ImportedService {
+    let ImportedService { service, namespace, source_partition, source_peer } = found;
+    data::ImportedService { service, namespace, source_partition, source_peer }
 }
 
 pub(super) fn ca_leaf(leaf: MeshLeaf) -> data::CaLeaf {

@@ -60,6 +60,10 @@ impl Watcher {
             Dependency::KvGet { key, scope } => asker.key(key, scope),
             Dependency::KvList { prefix, scope } => asker.keys(prefix, scope),
             Dependency::Service { name, tag, filters, scope, connect } => asker.service(name, tag, filters, scope, connect),
+            Dependency::Partitions
+            | Dependency::Peerings { .. }
+            | Dependency::ExportedServices { .. }
+            | Dependency::ImportedServices { .. } => asker.federation(dependency)?,
             other => asker.rest(other)?,
         })
     }
@@ -143,6 +147,10 @@ fn in_namespace(options: ReadOptions, namespace: Option<&str>) -> ReadOptions {
     }
 }
 
+fn all<T, U>(found: Vec<T>, convert: impl FnMut(T) -> U) -> Vec<U> {
+    found.into_iter().map(convert).collect()
+}
+
 impl Asker {
     fn key(self, key: String, scope: Scope) -> Ask {
         Box::new(move |query| {
@@ -171,6 +179,37 @@ impl Asker {
                 let answer = catalogue.service(&name, &filter, &query).await?;
                 Ok(answer.map(|instances| Data::Service(convert::health_services(instances, &filters))))
             })
+        })
+    }
+
+    /// Questions that the smaller Consuls do not know.
+    fn federation(self, dependency: &Dependency) -> std::result::Result<Ask, String> {
+        Ok(match dependency.clone() {
+            Dependency::Partitions => Box::new(move |query| {
+                let catalogue = self.cluster.catalogue(&self.access);
+                Box::pin(
+                    async move { Ok(catalogue.partitions(&query).await?.map(|found| Data::Partitions(all(found, convert::partition)))) },
+                )
+            }),
+            Dependency::Peerings { scope } => Box::new(move |query| {
+                let (catalogue, query) = (self.cluster.catalogue(&self.access), scoped(query, &scope));
+                Box::pin(async move { Ok(catalogue.peerings(&query).await?.map(|found| Data::Peerings(all(found, convert::peering)))) })
+            }),
+            Dependency::ExportedServices { scope } => Box::new(move |query| {
+                let (catalogue, query) = (self.cluster.catalogue(&self.access), scoped(query, &scope));
+                Box::pin(async move {
+                    let answer = catalogue.exported_services(&query).await?;
+                    Ok(answer.map(|found| Data::ExportedServices(all(found, convert::exported_service))))
+                })
+            }),
+            Dependency::ImportedServices { scope } => Box::new(move |query| {
+                let (catalogue, query) = (self.cluster.catalogue(&self.access), scoped(query, &scope));
+                Box::pin(async move {
+                    let answer = catalogue.imported_services(&query).await?;
+                    Ok(answer.map(|found| Data::ImportedServices(all(found, convert::imported_service))))
+                })
+            }),
+            other => return Err(format!("{other} cannot be watched")),
         })
     }
 

@@ -22,6 +22,8 @@ const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
 /// How often what cannot be waited for is looked at.
 const POLL: Duration = Duration::from_secs(30);
+/// An answer with nothing new that came sooner was not waited for.
+const SHORT_WAIT: Duration = Duration::from_secs(1);
 const FILE_POLL: Duration = Duration::from_secs(2);
 /// The largest file that a template may read.
 const MAX_FILE_BYTES: usize = 16 << 20;
@@ -105,14 +107,17 @@ impl Watcher {
             Err(text) => return self.fail_for_good(text),
         };
         let (mut index, mut retry) = (0, Retry::new());
+        let may_not_wait = may_not_wait(dependency);
         loop {
             let query = Query { index, wait: self.neighbours.longest_wait, ..Query::now().stale(self.neighbours.max_stale) };
+            let asked = tokio::time::Instant::now();
             match ask(query).await {
                 Ok(answer) => {
                     retry.reset();
+                    let has_waited = !may_not_wait || has_waited(index, answer.index, asked.elapsed());
                     index = answer.next_index(index);
                     self.publish(answer.data);
-                    tokio::time::sleep(LEAST_PAUSE).await;
+                    tokio::time::sleep(if has_waited { LEAST_PAUSE } else { POLL }).await;
                 }
                 Err(error) => {
                     if !self.note(&error) {
@@ -163,6 +168,17 @@ impl Watcher {
     }
 }
 
+/// Whether some Consuls answer this at once, whatever the question says.
+fn may_not_wait(dependency: &Dependency) -> bool {
+    use Dependency::{ExportedServices, ImportedServices, Partitions, Peerings};
+    matches!(dependency, Partitions | Peerings { .. } | ExportedServices { .. } | ImportedServices { .. })
+}
+
+/// Whether whoever was asked to wait for something newer than `index` does so: it gives indexes, and the same one not before a while.
+fn has_waited(index: u64, answered: u64, took: Duration) -> bool {
+    answered != 0 && (answered != index || took >= SHORT_WAIT)
+}
+
 /// Waits before another attempt; a new token is worth one at once.
 pub(super) async fn pause_or_new_token(pause: Duration, token: &watch::Receiver<SecretText>) {
     let mut token = token.clone();
@@ -197,4 +213,28 @@ fn read_bounded(file: std::fs::File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > MAX_FILE_BYTES { Err(io::Error::other("it is too large")) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_waited_for_is_polled() {
+        for (asked_after, answered, milliseconds, want) in [
+            (0, 7, 1, true),
+            (7, 8, 1, true),
+            (7, 7, 300_000, true),
+            (7, 3, 1, true),
+            // No index at all, and one that never grows.
+            (0, 0, 1, false),
+            (1, 0, 1, false),
+            (7, 7, 1, false),
+        ] {
+            assert_eq!(has_waited(asked_after, answered, Duration::from_millis(milliseconds)), want, "{asked_after} -> {answered}");
+        }
+        let scope = drover_template::Scope::default;
+        assert!(may_not_wait(&Dependency::Partitions) && may_not_wait(&Dependency::Peerings { scope: scope() }));
+        assert!(!may_not_wait(&Dependency::Services { scope: scope() }));
+    }
 }
