@@ -37,7 +37,7 @@ impl Change<'_> {
             }
             None => self.begin_template_roll(deployment)?,
         }
-        revoked.into_iter().for_each(|alloc| self.revoke_turn(alloc, id));
+        revoked.into_iter().for_each(|alloc| self.revoke_turn(alloc));
         turns.into_iter().for_each(|alloc| self.give_turn(alloc, id));
         Ok(())
     }
@@ -75,8 +75,9 @@ impl Change<'_> {
         self.put_server_change(allocation);
     }
 
-    fn revoke_turn(&mut self, id: AllocId, deployment: DeploymentId) {
-        let Some(known) = self.state.allocation(id).filter(|known| known.turn() == Some(deployment)) else { return };
+    /// Whichever deployment gave it.
+    fn revoke_turn(&mut self, id: AllocId) {
+        let Some(known) = self.state.allocation(id).filter(|known| known.turn().is_some()) else { return };
         let mut allocation = Allocation::clone(known);
         set_turn(&mut allocation, None);
         allocation.deployment_id = None;

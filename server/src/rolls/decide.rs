@@ -86,11 +86,17 @@ impl<'a> Members<'a> {
         self.living.iter().any(|row| fresh(&row)) && !self.living.iter().any(|row| speaks_against(&row))
     }
 
-    /// Those who wait for their turn in this deployment, in its order: what is broken already has the least to lose.
+    /// Those who wait for their turn in this deployment, in its order: what is out already has the least to lose.
     fn waiting(&self, roll: Option<DeploymentId>) -> Vec<AllocId> {
         let mut waiting: Vec<_> = self.living.iter().filter(|row| row.awaits_turn() && (roll.is_none() || row.turn() != roll)).collect();
-        waiting.sort_by_key(|row| (Reverse(row.is_healthy() == Some(false)), row.index(), row.id));
+        waiting.sort_by_key(|row| (Reverse(is_out(row)), row.index(), row.id));
         waiting.into_iter().map(|row| row.id).collect()
+    }
+
+    /// Those of `waiting` whose turn it is now. Whoever is out takes a place, also one that an earlier deployment left behind when somebody ended it.
+    fn next_turns(&self, waiting: &[AllocId]) -> Vec<AllocId> {
+        let out = self.living.iter().filter(|row| is_out(row) && !waiting.contains(&row.id)).count();
+        waiting.iter().copied().take(self.pace().saturating_sub(out)).collect()
     }
 
     fn taking_part(&self, roll: DeploymentId) -> impl Iterator<Item = &&'a Arc<Allocation>> {
@@ -109,7 +115,7 @@ fn begin(state: &State, job: &Job, random: &dyn Random) -> Decision {
         if members.has_news() {
             let waiting = members.waiting(None);
             task_groups.insert(group.name.clone(), group_state(&members.strategy(), waiting.len()));
-            turns.extend(waiting.into_iter().take(members.pace()));
+            turns.extend(members.next_turns(&waiting));
         }
     }
     if turns.is_empty() {
@@ -129,7 +135,16 @@ fn begin(state: &State, job: &Job, random: &dyn Random) -> Decision {
         eval_priority: job.priority,
         ..Deployment::default()
     };
-    Command::TemplateTurns(Box::new(TemplateTurns { deployment, turns, revoked: Vec::new() })).into()
+    Command::TemplateTurns(Box::new(TemplateTurns { deployment, turns, revoked: out_of_sight(state, job) })).into()
+}
+
+/// Those who cannot be heard and may not have taken their turn, which may be one of an earlier deployment: nobody waits for them, so they must not go when they
+/// return.
+fn out_of_sight(state: &State, job: &Job) -> Vec<AllocId> {
+    let is = |row: &&Arc<Allocation>| {
+        row.turn().is_some() && row.is_healthy().is_none() && row.client_status == ClientStatus::Unknown && !row.is_server_terminal()
+    };
+    state.allocations_of_job(&job.key()).filter(is).map(|row| row.id).collect()
 }
 
 fn group_state(strategy: &UpdateStrategy, total: usize) -> DeploymentState {
@@ -146,9 +161,8 @@ fn go_on(state: &State, roll: &Deployment, job: &Job, now: UnixNanos) -> Decisio
         let short = broken.id.to_string().chars().take(8).collect::<String>();
         return end(roll, DeploymentStatus::Failed, description::unhealthy_templates(&short, &broken.name));
     }
-    let revoked: Vec<AllocId> =
-        mine().filter(|row| row.client_status == ClientStatus::Unknown && row.is_healthy().is_none()).map(|row| row.id).collect();
-    let (mut turns, mut totals, mut deadlines, mut on_their_way) = (Vec::new(), BTreeMap::<Name, u32>::new(), Vec::new(), 0);
+    let revoked = out_of_sight(state, job);
+    let (mut turns, mut totals, mut deadlines, mut to_come) = (Vec::new(), BTreeMap::<Name, u32>::new(), Vec::new(), 0);
     for (name, group_state) in &roll.task_groups {
         let Some(group) = job.group(name) else { continue };
         let members = Members::of(state, job, group);
@@ -156,11 +170,11 @@ fn go_on(state: &State, roll: &Deployment, job: &Job, now: UnixNanos) -> Decisio
         let waiting = members.waiting(Some(roll.id));
         let total = members.taking_part(roll.id).count() + waiting.len();
         totals.insert(name.clone(), u32::try_from(total).unwrap_or(u32::MAX));
-        turns.extend(waiting.into_iter().take(members.pace().saturating_sub(unknown)));
+        turns.extend(members.next_turns(&waiting));
         if unknown > 0 && !group_state.progress_deadline.is_zero() {
             deadlines.push(group_state.require_progress_by.0);
         }
-        on_their_way += unknown;
+        to_come += unknown + waiting.len();
     }
     let deadline = deadlines.into_iter().filter(|deadline| !deadline.is_never()).min();
     if deadline.is_some_and(|deadline| deadline <= now) {
@@ -169,10 +183,15 @@ fn go_on(state: &State, roll: &Deployment, job: &Job, now: UnixNanos) -> Decisio
     if !turns.is_empty() || !revoked.is_empty() {
         return Decision { command: Some(step(roll, &totals, turns, revoked)), next_look: deadline };
     }
-    if on_their_way == 0 {
+    if to_come == 0 {
         return end(roll, DeploymentStatus::Successful, description::SUCCESSFUL);
     }
     Decision { command: None, next_look: deadline }
+}
+
+/// Whether it has taken new texts in, and has not been healthy since.
+fn is_out(row: &Allocation) -> bool {
+    row.turn().is_some() && row.is_healthy() != Some(true)
 }
 
 fn is_broken(row: &Allocation) -> bool {

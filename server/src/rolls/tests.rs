@@ -187,6 +187,44 @@ fn what_arrives_late_does_not_try_a_failed_change_on_another() {
 }
 
 #[test]
+fn one_that_an_ended_deployment_left_on_its_way_keeps_its_place() {
+    let mut roll = Roll::new(3, 1);
+    (1..=3).for_each(|number| roll.says(number, "a", None));
+    assert_eq!(roll.step(), "begin with 1");
+    roll.says(1, "", None);
+    roll.status(DeploymentStatus::Failed);
+    (2..=3).for_each(|number| roll.says(number, "b", None));
+    assert_eq!(roll.step(), "wait", "nobody knows yet how the first one is");
+    roll.says(1, "", Some(true));
+    assert_eq!(roll.step(), "begin with 2");
+
+    let mut roll = Roll::new(3, 2);
+    (1..=3).for_each(|number| roll.says(number, "a", None));
+    assert_eq!(roll.step(), "begin with 1,2");
+    roll.says(1, "", None);
+    roll.says(2, "", Some(true));
+    roll.status(DeploymentStatus::Failed);
+    (2..=3).for_each(|number| roll.says(number, "b", None));
+    assert_eq!(roll.step(), "begin with 2");
+    roll.says(2, "", Some(true));
+    assert_eq!(roll.step(), "turn of 3");
+    roll.says(3, "", Some(true));
+    assert_eq!(roll.step(), DONE);
+}
+
+#[test]
+fn who_comes_back_does_not_take_the_turn_of_an_ended_deployment() {
+    let mut roll = Roll::new(2, 1);
+    (1..=2).for_each(|number| roll.says(number, "a", None));
+    assert_eq!(roll.step(), "begin with 1");
+    roll.status(DeploymentStatus::Failed);
+    roll.stop(1, Some(ClientStatus::Unknown));
+    roll.says(2, "b", None);
+    assert_eq!(roll.step(), "begin with 2 not 1");
+    assert!(roll.row(1).turn().is_none());
+}
+
+#[test]
 fn what_changes_on_the_way_has_a_round_of_its_own() {
     let mut roll = Roll::new(2, 1);
     (1..=2).for_each(|number| roll.says(number, "a", None));
