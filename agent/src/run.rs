@@ -15,7 +15,7 @@ use crate::{
 /// When what starting needed has been done: registration, the first heartbeats and queries.
 const SETTLED_AFTER: Duration = Duration::from_secs(4);
 /// How often memory that was freed is looked at.
-const TIDY_EVERY: Duration = Duration::from_secs(60);
+const TIDY_EVERY: Duration = Duration::from_secs(20);
 /// How long everything may take to end once tasks have been killed.
 const HURRIED_STOP: Duration = Duration::from_secs(5);
 

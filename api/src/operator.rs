@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use drover_model::rpc::{
     autopilot::{AutopilotConfig, AutopilotHealth},
-    operator::{LeadershipTransferred, RaftConfiguration},
+    operator::{LeadershipTransferred, RaftConfiguration, SchedulerConfigUpdated, SchedulerConfigView},
     status::ServerJoined,
 };
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,20 @@ impl Client {
     /// `key` is `id` or `address`.
     pub async fn transfer_leadership(&self, key: &str, value: &str) -> Result<Answer<LeadershipTransferred>, Error> {
         self.put("/v1/operator/raft/transfer-leadership", &[(key, value)], &json!({})).await
+    }
+
+    pub async fn scheduler_config(&self) -> Result<SchedulerConfigView, Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Reply {
+            scheduler_config: SchedulerConfigView,
+        }
+        Ok(self.get::<Reply>("/v1/operator/scheduler/configuration", &[]).await?.data.scheduler_config)
+    }
+
+    /// Changes it if its index is still `check`.
+    pub async fn set_scheduler_config(&self, config: &SchedulerConfigView, check: u64) -> Result<SchedulerConfigUpdated, Error> {
+        Ok(self.put("/v1/operator/scheduler/configuration", &[("cas", &check.to_string())], config).await?.data)
     }
 
     pub async fn autopilot_config(&self) -> Result<Answer<AutopilotConfig>, Error> {

@@ -4,6 +4,7 @@ pub(crate) mod api;
 pub(crate) mod autopilot;
 pub(crate) mod gossip;
 pub(crate) mod raft;
+pub(crate) mod scheduler;
 pub(crate) mod snapshot;
 
 use crate::verbs;
@@ -17,6 +18,8 @@ verbs! {
     Gossip(gossip::Args),
     /// Who takes part in consensus, and who leads
     Raft(raft::Args),
+    /// How allocations are placed
+    Scheduler(scheduler::Args),
     /// The servers' whole state as a file
     Snapshot(snapshot::Args),
 }
