@@ -70,7 +70,9 @@ impl Args {
             // What somebody else changes between the reading and the writing is not undone.
             let check = self.check_index.unwrap_or(config.modify_index);
             if !client.set_scheduler_config(&config, check).await?.updated {
-                bail!("the configuration is not the one of index {check} any more: look at it (operator scheduler get-config) and try again");
+                bail!(
+                    "the configuration is not the one of index {check} any more: look at it (operator scheduler get-config) and try again"
+                );
             }
             println!("Scheduler configuration updated!");
             Ok(Exit::Ok)
