@@ -234,7 +234,7 @@ impl Consensus {
     /// Returns once this server's state has everything that was committed when it was called; only the leader can say.
     pub async fn barrier(&self) -> Result<(), Error> {
         // While the log waits for room openraft answers nothing. What it would ask the others, the lease knows as well.
-        if self.inner.headroom.log_waits() && self.inner.lease.is_held(&self.inner.raft.metrics().borrow()) && self.is_leader() {
+        if self.inner.headroom.log_waits() && self.holds_lease() && self.is_leader() {
             return Ok(());
         }
         let limit = proposer::PROPOSE_TIMEOUT;
@@ -256,8 +256,11 @@ impl Consensus {
 
     /// As [`Consensus::barrier`], at no cost while the majority is known to follow.
     pub async fn ensure_newest(&self) -> Result<(), Error> {
-        let held = self.inner.lease.is_held(&self.inner.raft.metrics().borrow());
-        if held && self.is_leader() { Ok(()) } else { self.barrier().await }
+        if self.holds_lease() && self.is_leader() { Ok(()) } else { self.barrier().await }
+    }
+
+    fn holds_lease(&self) -> bool {
+        self.inner.lease.is_held(&self.inner.raft.metrics().borrow())
     }
 
     /// How long ago this server's leader was heard; nothing for the leader itself, and none when nobody was.

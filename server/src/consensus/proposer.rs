@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use drover_runtime::Clock;
 use openraft::{
-    Raft,
+    Raft, RaftMetrics,
     error::{ClientWriteError, Fatal, RaftError},
 };
 use tokio::{
@@ -96,9 +96,8 @@ async fn run(raft: Raft<TypeConfig>, mut waiting: mpsc::Receiver<Waiting>, mut h
         }
         let (batch, answers, bytes) = gather(first, &mut waiting);
         // Only the leader's disk decides; whoever does not lead says so.
-        let leads = raft.metrics().borrow().current_leader == Some(raft.metrics().borrow().id);
         match headroom.take(bytes) {
-            Err(error) if leads => refuse(answers, &error),
+            Err(error) if is_current_leader(&raft.metrics()) => refuse(answers, &error),
             _ => {
                 let (raft, headroom) = (raft.clone(), Arc::clone(&headroom));
                 in_flight.spawn(async move { write(&raft, batch, answers, &headroom).await });
@@ -106,6 +105,12 @@ async fn run(raft: Raft<TypeConfig>, mut waiting: mpsc::Receiver<Waiting>, mut h
         }
         while in_flight.try_join_next().is_some() {}
     }
+}
+
+/// One borrow and no more: it is a read lock, and a second one waits for a writer that waits for the first.
+fn is_current_leader(metrics: &watch::Receiver<RaftMetrics<u64, ServerNode>>) -> bool {
+    let metrics = metrics.borrow();
+    metrics.current_leader == Some(metrics.id)
 }
 
 /// A batch of what waits right now.
@@ -143,5 +148,32 @@ fn why(error: RaftError<u64, ClientWriteError<u64, ServerNode>>) -> Error {
         RaftError::APIError(ClientWriteError::ChangeMembershipError(error)) => Error::Storage(error.to_string()),
         RaftError::Fatal(Fatal::Stopped) => Error::Shutdown,
         RaftError::Fatal(fatal) => Error::Storage(format!("this server has stopped taking part: {fatal}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// openraft writes its metrics from another thread at every step, and waits for whoever reads them.
+    #[test]
+    fn asking_who_leads_never_waits_for_itself() {
+        let mut leading = RaftMetrics::new_initial(1);
+        leading.current_leader = Some(1);
+        let (sender, receiver) = watch::channel(leading);
+        let (done, finished) = mpsc::channel();
+        std::thread::spawn(move || {
+            let all = (0..200_000).all(|_| is_current_leader(&receiver));
+            // After the limit below nobody waits for it.
+            let _ = done.send(all);
+        });
+        std::thread::spawn(move || {
+            while !sender.is_closed() {
+                sender.send_modify(|metrics| metrics.current_term += 1);
+            }
+        });
+        assert_eq!(finished.recv_timeout(Duration::from_secs(30)), Ok(true), "two threads wait for each other");
     }
 }
