@@ -12,13 +12,13 @@ use drover_model::{
     plan::Outcome,
     time::UnixNanos,
 };
-use drover_scheduler::{Config, Error, Inputs, Snapshot, Usage, schedule};
+use drover_scheduler::{Config, Error, Inputs, Member, Profile, Snapshot, Usage, schedule};
 
 const DRIVER: &str = "raw_exec";
 
 #[derive(Debug, Default)]
 pub struct Cluster {
-    nodes: BTreeMap<NodeId, (Arc<Node>, Usage)>,
+    nodes: BTreeMap<NodeId, (Arc<Node>, Profile, Usage)>,
     jobs: BTreeMap<JobKey, Arc<Job>>,
     allocations: BTreeMap<JobKey, Vec<Arc<Allocation>>>,
     seed: u64,
@@ -38,11 +38,11 @@ impl Snapshot for Cluster {
     }
 
     fn node(&self, id: NodeId) -> Option<&Arc<Node>> {
-        self.nodes.get(&id).map(|(node, _)| node)
+        self.nodes.get(&id).map(|(node, ..)| node)
     }
 
-    fn nodes(&self) -> Box<dyn Iterator<Item = (&Arc<Node>, &Usage)> + '_> {
-        Box::new(self.nodes.values().map(|(node, usage)| (node, usage)))
+    fn nodes(&self) -> Box<dyn Iterator<Item = Member<'_>> + '_> {
+        Box::new(self.nodes.iter().map(|(id, (node, profile, usage))| Member { id: *id, node, profile: *profile, usage }))
     }
 
     fn node_allocations(&self, id: NodeId) -> Vec<Arc<Allocation>> {
@@ -83,7 +83,11 @@ pub fn job(id: &str, kind: JobType, count: u32, cpu_mhz: u32, memory_mib: u32) -
 
 impl Cluster {
     pub fn new(nodes: impl IntoIterator<Item = Node>) -> Self {
-        let nodes = nodes.into_iter().map(|node| (node.id, (Arc::new(node), Usage::default()))).collect();
+        let member = |node: Node| {
+            let profile = Profile::of(&node);
+            (node.id, (Arc::new(node), profile, Usage::default()))
+        };
+        let nodes = nodes.into_iter().map(member).collect();
         Self { nodes, ..Self::default() }
     }
 
@@ -110,7 +114,7 @@ impl Cluster {
     pub fn apply(&mut self, outcome: Outcome) {
         self.seed += 1;
         for allocation in outcome.plan.placements {
-            if let Some((_, usage)) = self.nodes.get_mut(&allocation.node_id) {
+            if let Some((.., usage)) = self.nodes.get_mut(&allocation.node_id) {
                 usage.add(&allocation);
             }
             self.allocations.entry(allocation.job_key()).or_default().push(Arc::new(allocation));
@@ -121,10 +125,9 @@ impl Cluster {
     #[expect(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
     pub fn utilisation(&self) -> (f64, f64) {
         let (mut used, mut all) = ((0, 0), (0, 0));
-        for (node, usage) in self.nodes.values() {
-            let capacity = node.capacity();
+        for (_, profile, usage) in self.nodes.values() {
             used = (used.0 + usage.amounts.cpu_mhz, used.1 + usage.amounts.memory_mib);
-            all = (all.0 + capacity.cpu_mhz, all.1 + capacity.memory_mib);
+            all = (all.0 + profile.capacity.cpu_mhz, all.1 + profile.capacity.memory_mib);
         }
         (used.0 as f64 / all.0.max(1) as f64, used.1 as f64 / all.1.max(1) as f64)
     }

@@ -12,6 +12,7 @@ use std::{
 use drover_model::{
     allocation::{AllocDeploymentStatus, Allocation, TaskState},
     ids::{AllocId, DeploymentId},
+    lean,
     secret::SecretText,
 };
 use drover_runtime::Disk;
@@ -122,7 +123,7 @@ impl State {
 
     fn put<T: Serialize>(&self, key: String, value: &T) {
         self.with(|log| {
-            let bytes = rmp_serde::to_vec_named(value).map_err(std::io::Error::other)?;
+            let bytes = lean::to_vec(value).map_err(std::io::Error::other)?;
             log.append(&key, Some(&bytes))
         });
     }

@@ -16,6 +16,7 @@ pub mod ids;
 pub mod job;
 pub mod json;
 pub mod kv;
+pub mod lean;
 pub mod namespace;
 pub mod node;
 pub mod plan;

@@ -1,14 +1,14 @@
 //! What servers, clients and the HTTP routes say to each other.
 //!
 //! One struct per method. Its reply and its name belong to it through [`Method`] or [`StreamMethod`]. On the wire every message is MessagePack with named
-//! fields, so that fields may be added; `VERSION` changes when one is taken away or means something else.
+//! fields, the empty ones left out (see [`crate::lean`]), so that fields may be added; `VERSION` changes when one is taken away or means something else.
 
 use std::{fmt, time::Duration};
 
 pub use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{ids::Name, time::nanos_option};
+use crate::{ids::Name, lean, time::nanos_option};
 
 pub mod allocation;
 pub mod autopilot;
@@ -120,8 +120,10 @@ macro_rules! stream_method {
 }
 
 /// A message as bytes.
-pub fn encode<T: Serialize + ?Sized>(message: &T) -> Result<Bytes, Error> {
-    rmp_serde::to_vec_named(message).map(Bytes::from).map_err(|error| Error::internal(format!("cannot encode a message: {error}")))
+pub fn encode<T: Serialize + DeserializeOwned>(message: &T) -> Result<Bytes, Error> {
+    let bytes = lean::to_vec(message).map_err(|error| Error::internal(format!("cannot encode a message: {error}")))?;
+    debug_assert!(lean::comes_back::<T>(&bytes), "{} is not what was written once it is read", std::any::type_name::<T>());
+    Ok(bytes.into())
 }
 
 /// A message from bytes that somebody sent.

@@ -10,7 +10,7 @@ use drover_model::{
 };
 
 use crate::{
-    Snapshot,
+    Member, Snapshot,
     feasible::{Requirements, in_scope, reason},
     fit::Misfit,
     place::{
@@ -134,7 +134,7 @@ fn lacks(misfit: &Misfit, bucket: &Bucket, asked: &Amounts, fleet: &Fleet<'_>) -
 /// Nodes that were not even looked at.
 fn elsewhere(snapshot: &dyn Snapshot, job: &Job) -> Vec<String> {
     let (mut closed, mut outside) = (0_usize, 0_usize);
-    for (node, _) in snapshot.nodes() {
+    for Member { node, .. } in snapshot.nodes() {
         if !in_scope(job, node) {
             outside += 1;
         } else if !node.is_schedulable() {

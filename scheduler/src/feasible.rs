@@ -130,7 +130,12 @@ impl<'a> Requirements<'a> {
 
     /// Whether a class says nothing about its nodes.
     pub(crate) fn escape_class(&self) -> bool {
-        !self.of_node.is_empty() || !self.mounts.is_empty() || self.distinct_properties.iter().any(|property| is_unique(property.target))
+        self.tell_nodes_apart() || self.distinct_properties.iter().any(|property| is_unique(property.target))
+    }
+
+    /// Whether [`Self::refused_by_node`] is to be asked at all.
+    pub(crate) fn tell_nodes_apart(&self) -> bool {
+        !self.of_node.is_empty() || !self.mounts.is_empty()
     }
 
     /// What is the same for all nodes of a class: the reason against it.

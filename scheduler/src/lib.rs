@@ -22,7 +22,7 @@ pub use feasible::meets;
 pub use fit::{HostPorts, Misfit, Usage, apply_check};
 pub use inputs::{Inputs, Lane};
 pub use quota::QuotaRoom;
-pub use snapshot::{Algorithm, Config, Preemption, Snapshot};
+pub use snapshot::{Algorithm, Config, Member, Preemption, Profile, Snapshot};
 pub use volumes::{Claim, claims};
 
 mod error;

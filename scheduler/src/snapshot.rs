@@ -1,6 +1,9 @@
 //! What a scheduler sees of the cluster.
 
-use std::sync::Arc;
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use drover_model::{
     allocation::Allocation,
@@ -8,9 +11,49 @@ use drover_model::{
     ids::{JobKey, NodeId},
     job::{Job, JobType},
     node::Node,
+    resources::Amounts,
 };
 
-use crate::{fit::Usage, quota::QuotaRoom};
+use rustc_hash::FxHasher;
+
+use crate::{
+    fit::{Usage, slots},
+    quota::QuotaRoom,
+};
+
+/// What is asked of every node before any is looked at closely. Kept beside the node: thousands of nodes lie all over the memory, and fetching each costs more
+/// than comparing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Profile {
+    pub schedulable: bool,
+    /// Equal for nodes that no constraint tells apart.
+    pub class: u64,
+    pub capacity: Amounts,
+    /// The most allocations that it takes.
+    pub slots: u32,
+}
+
+impl Profile {
+    pub fn of(node: &Node) -> Self {
+        let mut class = FxHasher::default();
+        match node.computed_class.as_str() {
+            // A node that has no class yet is one of its own.
+            "" => node.id.hash(&mut class),
+            known => known.hash(&mut class),
+        }
+        Self { schedulable: node.is_schedulable(), class: class.finish(), capacity: node.capacity(), slots: slots(node) }
+    }
+}
+
+/// A node among thousands.
+#[derive(Clone, Copy, Debug)]
+pub struct Member<'s> {
+    pub id: NodeId,
+    pub node: &'s Arc<Node>,
+    pub profile: Profile,
+    /// What its allocations use; [`Usage::none`] when there are none.
+    pub usage: &'s Usage,
+}
 
 /// The state of the cluster at one index. Implemented by the servers' state and by tests; every answer must be of the same index.
 pub trait Snapshot {
@@ -23,8 +66,8 @@ pub trait Snapshot {
 
     fn node(&self, id: NodeId) -> Option<&Arc<Node>>;
 
-    /// Every node in the order of ids, with what its allocations use ([`Usage::none`] when there are none).
-    fn nodes(&self) -> Box<dyn Iterator<Item = (&Arc<Node>, &Usage)> + '_>;
+    /// Every node, in the order of ids.
+    fn nodes(&self) -> Box<dyn Iterator<Item = Member<'_>> + '_>;
 
     /// The allocations that hold resources of a node (see [`Allocation::holds_resources`]).
     fn node_allocations(&self, id: NodeId) -> Vec<Arc<Allocation>>;

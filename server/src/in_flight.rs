@@ -22,7 +22,7 @@ use drover_model::{
     quota::QuotaUse,
     resources::AllocatedResources,
 };
-use drover_scheduler::{Claim, Config, QuotaRoom, Snapshot, Usage, apply_check, claims};
+use drover_scheduler::{Claim, Config, Member, QuotaRoom, Snapshot, Usage, apply_check, claims};
 
 use crate::state::{State, StateStore};
 
@@ -262,13 +262,13 @@ impl Snapshot for Foresight {
     }
 
     /// Both are in the order of ids, so they are walked side by side.
-    fn nodes(&self) -> Box<dyn Iterator<Item = (&Arc<Node>, &Usage)> + '_> {
+    fn nodes(&self) -> Box<dyn Iterator<Item = Member<'_>> + '_> {
         let mut changed = self.usage.iter().peekable();
-        Box::new(self.state.nodes_with_usage().map(move |(node, usage)| {
-            while changed.next_if(|(id, _)| **id < node.id).is_some() {}
-            match changed.next_if(|(id, _)| **id == node.id) {
-                Some((_, foreseen)) => (node, foreseen),
-                None => (node, usage),
+        Box::new(self.state.members().map(move |member| {
+            while changed.next_if(|(id, _)| **id < member.id).is_some() {}
+            match changed.next_if(|(id, _)| **id == member.id) {
+                Some((_, usage)) => Member { usage, ..member },
+                None => member,
             }
         }))
     }

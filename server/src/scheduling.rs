@@ -10,7 +10,7 @@ use drover_model::{
     namespace::PoolAlgorithm,
     node::Node,
 };
-use drover_scheduler::{Algorithm, Config, Preemption, QuotaRoom, Snapshot, Usage};
+use drover_scheduler::{Algorithm, Config, Member, Preemption, QuotaRoom, Snapshot};
 
 use crate::state::{SchedulerAlgorithm, State};
 
@@ -31,8 +31,8 @@ impl Snapshot for State {
         Self::node(self, id)
     }
 
-    fn nodes(&self) -> Box<dyn Iterator<Item = (&Arc<Node>, &Usage)> + '_> {
-        Box::new(self.nodes_with_usage())
+    fn nodes(&self) -> Box<dyn Iterator<Item = Member<'_>> + '_> {
+        Box::new(self.members())
     }
 
     fn node_allocations(&self, id: NodeId) -> Vec<Arc<Allocation>> {

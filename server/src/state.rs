@@ -19,7 +19,7 @@ use drover_model::{
     variable::StoredVariable,
     volume::Volume,
 };
-use drover_scheduler::Usage;
+use drover_scheduler::{Profile, Usage};
 use imbl::OrdMap;
 
 use crate::identity::{StoredCa, StoredKey};
@@ -28,7 +28,7 @@ pub use config::{PreemptionConfig, SchedulerAlgorithm, SchedulerConfig};
 pub use counts::JobCounts;
 pub use prefix::IdPrefix;
 pub use store::StateStore;
-pub use table::{Index, Table};
+pub use table::{Index, Rows, Table};
 
 mod config;
 mod counts;
@@ -117,7 +117,8 @@ pub struct State {
     summaries: Table<JobKey, JobSummary>,
     counts: OrdMap<JobKey, JobCounts>,
 
-    nodes: Table<NodeId, Node>,
+    /// Each with what schedulers ask of all of them.
+    nodes: Rows<NodeId, (Arc<Node>, Profile)>,
     /// What allocations take up per node, kept as they come and go so that neither scheduler nor plan applier adds it up again.
     usage: Table<NodeId, Usage>,
 

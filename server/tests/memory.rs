@@ -17,6 +17,7 @@ use drover_model::{
     evaluation::Evaluation,
     ids::{EvalId, NodeId},
     job::{Job, JobType, Task, TaskGroup},
+    lean,
     node::{DriverInfo, Node, NodeStatus},
     time::UnixNanos,
 };
@@ -97,7 +98,7 @@ fn an_allocation_takes_little_beside_its_job() {
     let allocations = outcome.plan.placements.iter().cloned().map(Arc::new).collect::<Vec<_>>();
     let plan = PlanApply { allocations: allocations.iter().collect(), ..PlanApply::default() };
     // As it comes from the log, so that nothing is shared that would not be after a restart.
-    let logged = rmp_serde::to_vec_named(&Command::PlanApply(Box::new(plan))).unwrap();
+    let logged = lean::to_vec(&Command::PlanApply(Box::new(plan))).unwrap();
     drop((allocations, outcome));
     run(&mut state, rmp_serde::from_slice(&logged).unwrap());
     drop(logged);
@@ -120,7 +121,7 @@ fn an_allocation_takes_little_beside_its_job() {
             ..AllocationReport::default()
         };
         let command = Command::AllocationsReport { node_id, reports: vec![report], evaluations: Vec::new() };
-        run(&mut state, rmp_serde::from_slice(&rmp_serde::to_vec_named(&command).unwrap()).unwrap());
+        run(&mut state, rmp_serde::from_slice(&lean::to_vec(&command).unwrap()).unwrap());
     }
     let running = IN_USE.load(Ordering::Relaxed).saturating_sub(before) / ALLOCATIONS as usize;
     eprintln!("an allocation takes {placed} bytes once it is placed, {running} once it runs");

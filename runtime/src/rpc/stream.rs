@@ -94,7 +94,7 @@ impl<T> ItemSink<T> {
     }
 }
 
-impl<T: Serialize> ItemSink<T> {
+impl<T: Serialize + DeserializeOwned> ItemSink<T> {
     /// Sends one item; waits while the receiver has enough to read. An error says that nobody reads any more.
     pub async fn send(&self, item: &T) -> Result<(), Error> {
         self.raw.send(encode(item)?).await

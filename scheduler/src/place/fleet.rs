@@ -6,9 +6,9 @@ use drover_model::{allocation::Allocation, ids::NodeId, job::Job, json::Map, nod
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Snapshot,
+    Member, Snapshot,
     feasible::{in_pool, in_scope},
-    fit::{Misfit, Usage, exceeds, slots},
+    fit::{Misfit, Usage, exceeds},
     volumes,
 };
 
@@ -45,33 +45,29 @@ struct Class<'s> {
 
 impl<'s> Fleet<'s> {
     pub(crate) fn new(snapshot: &'s dyn Snapshot, job: &Job) -> Self {
+        let members = snapshot.nodes();
+        let most = members.size_hint().1.unwrap_or(0);
         let mut fleet = Self {
-            nodes: Vec::new(),
-            usage: Vec::new(),
-            changed: Vec::new(),
-            capacity: Vec::new(),
-            used: Vec::new(),
-            allocations: Vec::new(),
-            slots: Vec::new(),
-            class_of: Vec::new(),
+            nodes: Vec::with_capacity(most),
+            usage: Vec::with_capacity(most),
+            changed: Vec::with_capacity(most),
+            capacity: Vec::with_capacity(most),
+            used: Vec::with_capacity(most),
+            allocations: Vec::with_capacity(most),
+            slots: Vec::with_capacity(most),
+            class_of: Vec::with_capacity(most),
             classes: Vec::new(),
             in_pool: 0,
             available: Map::default(),
             has_bound: false,
         };
         let mut known = FxHashMap::default();
-        let mut last: Option<(&String, u32)> = None;
-        for (node, usage) in snapshot.nodes().filter(|(node, _)| node.is_schedulable()) {
-            // Neighbours are often alike.
-            let class = match last {
-                Some((name, class)) if !node.computed_class.is_empty() && *name == node.computed_class => class,
-                _ => fleet.classify(job, node, &mut known),
-            };
-            last = Some((&node.computed_class, class));
+        for member in members.filter(|member| member.profile.schedulable) {
+            let class = *known.entry(member.profile.class).or_insert_with(|| fleet.begin_class(job, member.node));
             let members = &mut fleet.classes[class as usize];
             members.ready += 1;
             if members.in_scope {
-                fleet.push(node, usage, class);
+                fleet.push(member, class);
             }
         }
         for class in fleet.classes.iter().filter(|class| class.in_pool) {
@@ -84,27 +80,24 @@ impl<'s> Fleet<'s> {
     }
 
     /// Scope is a matter of pool and datacenter, in which nodes of a class are equal.
-    fn classify(&mut self, job: &Job, node: &'s Arc<Node>, known: &mut FxHashMap<&'s str, u32>) -> u32 {
-        let next = u32::try_from(self.classes.len()).unwrap_or(u32::MAX);
-        // A node that has no class yet is one of its own.
-        let class = if node.computed_class.is_empty() { next } else { *known.entry(&node.computed_class).or_insert(next) };
-        if class == next {
-            let in_pool = in_pool(job, node);
-            self.classes.push(Class { node, in_pool, in_scope: in_pool && in_scope(job, node), ready: 0 });
-        }
+    fn begin_class(&mut self, job: &Job, node: &'s Arc<Node>) -> u32 {
+        let class = u32::try_from(self.classes.len()).unwrap_or(u32::MAX);
+        let in_pool = in_pool(job, node);
+        self.classes.push(Class { node, in_pool, in_scope: in_pool && in_scope(job, node), ready: 0 });
         class
     }
 
-    fn push(&mut self, node: &'s Arc<Node>, usage: &'s Usage, class: u32) {
+    fn push(&mut self, member: Member<'s>, class: u32) {
+        let Member { node, profile, usage, .. } = member;
         self.class_of.push(class);
         self.nodes.push(node);
         self.usage.push(usage);
         self.changed.push(None);
-        self.capacity.push(node.capacity());
+        self.capacity.push(profile.capacity);
         self.used.push(usage.amounts);
         self.has_bound |= usage.bound != Amounts::default();
         self.allocations.push(usage.allocations);
-        self.slots.push(slots(node));
+        self.slots.push(profile.slots);
     }
 
     pub(crate) fn len(&self) -> usize {

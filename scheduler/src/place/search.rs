@@ -69,6 +69,8 @@ pub(crate) struct Search<'a> {
     /// Whether the newest version is placed: then what it will replace is as good as gone.
     newest: bool,
     feasible: Vec<bool>,
+    /// What each node's score is made from, the spread apart; current where the row has an entry.
+    sums: Vec<f64>,
     affinity: Vec<f64>,
     /// How much each node's devices are liked; empty where the group has no opinion.
     devices: Vec<f64>,
@@ -107,6 +109,7 @@ impl<'a> Search<'a> {
             ties,
             newest,
             feasible: vec![false; rows],
+            sums: vec![0.0; rows],
             affinity: vec![0.0; rows],
             devices: Vec::new(),
             crowded: Vec::new(),
@@ -132,9 +135,10 @@ impl<'a> Search<'a> {
         self.requirements.refused_by_node(node).or_else(|| self.ask.refused_by(node))
     }
 
-    fn entry(&self, fleet: &Fleet<'_>, row: Row) -> Option<(usize, Entry)> {
+    fn entry(&mut self, fleet: &Fleet<'_>, row: Row) -> Option<(usize, Entry)> {
         let parts = self.admits(fleet, row).then(|| self.parts(fleet, row))?;
         let (sum, count) = parts.base();
+        self.sums[row] = sum;
         let heap = self.combination[row] as usize * MOST_PARTS + (usize::from(count) - 1).min(MOST_PARTS - 1);
         let entry = Entry {
             score: self.ties.quantized(sum / f64::from(count)),
@@ -236,7 +240,7 @@ impl<'a> Search<'a> {
             let row = entry.row as usize;
             let score = match self.spread(row) {
                 None => entry.score,
-                Some(_) => self.with_spread(heap, row, fleet),
+                spread => self.with_spread(heap, row, spread),
             };
             if best.as_ref().is_none_or(|(key, _)| (score, entry.tie) > *key) {
                 best = Some(((score, entry.tie), Pick { row, parts: Parts::default() }));
@@ -256,11 +260,9 @@ impl<'a> Search<'a> {
         })
     }
 
-    fn with_spread(&self, heap: usize, row: Row, fleet: &Fleet<'_>) -> i32 {
-        let parts = self.parts(fleet, row);
-        let (sum, _) = parts.base();
+    fn with_spread(&self, heap: usize, row: Row, spread: Option<f64>) -> i32 {
         let count = u8::try_from(heap % MOST_PARTS + 1).unwrap_or(1);
-        self.ties.quantized(mean(sum, count, parts.spread))
+        self.ties.quantized(mean(self.sums[row], count, spread))
     }
 
     /// The best entry of a heap that still holds, with what is in its way put aside or dropped.

@@ -33,6 +33,41 @@ impl Values {
     }
 }
 
+/// The least and the most that run on nodes with one of the values. Nodes without a value (its number is 0) do not matter.
+#[derive(Clone, Copy, Debug, Default)]
+struct Extremes {
+    least: u32,
+    /// How many values have the least.
+    holders: u32,
+    most: u32,
+}
+
+impl Extremes {
+    /// A value was seen for the first time.
+    fn begin(&mut self, value: u32) {
+        if value > 0 {
+            let holders = if self.least == 0 { self.holders } else { 0 };
+            (self.least, self.holders) = (0, holders + 1);
+        }
+    }
+
+    /// One more has a value; `count` is how many it is now.
+    fn add(&mut self, value: u32, count: u32, counts: &[u32]) {
+        if value == 0 {
+            return;
+        }
+        self.most = self.most.max(count);
+        if count == self.least + 1 {
+            self.holders -= 1;
+        }
+        if self.holders == 0 {
+            let counts = || counts.iter().skip(1);
+            self.least = counts().copied().min().unwrap_or(0);
+            self.holders = u32::try_from(counts().filter(|count| **count == self.least).count()).unwrap_or(u32::MAX);
+        }
+    }
+}
+
 /// One `spread` block while a group is placed.
 #[derive(Debug)]
 struct Dimension<'a> {
@@ -42,6 +77,7 @@ struct Dimension<'a> {
     values: Values,
     /// How many of the group run on nodes with each value.
     counts: Vec<u32>,
+    extremes: Extremes,
     /// How many of the group each value is to have that a target names, and how many values no target names.
     named: Vec<Option<f64>>,
     unnamed: u32,
@@ -65,6 +101,7 @@ impl<'a> Spreads<'a> {
             share: if total > 0.0 { f64::from(spread.weight) / total } else { even_share },
             values: Values::default(),
             counts: Vec::new(),
+            extremes: Extremes::default(),
             named: Vec::new(),
             unnamed: 0,
         };
@@ -87,7 +124,7 @@ impl<'a> Spreads<'a> {
 
     pub(crate) fn add(&mut self, values: &[u32]) {
         for (dimension, value) in self.dimensions.iter_mut().zip(values) {
-            dimension.counts[*value as usize] += 1;
+            dimension.add(*value);
         }
     }
 
@@ -106,12 +143,19 @@ impl Dimension<'_> {
         let number = self.values.number(value.as_deref());
         if self.counts.len() < self.values.count() {
             self.counts.resize(self.values.count(), 0);
+            self.extremes.begin(number);
             let named = value.and_then(|value| self.spread.spread_target.iter().find(|target| target.value == value));
             self.named.resize(self.values.count(), None);
             self.named[number as usize] = named.map(|target| f64::from(target.percent) / 100.0 * f64::from(group_count));
             self.unnamed += u32::from(named.is_none() && number > 0);
         }
         number
+    }
+
+    fn add(&mut self, value: u32) {
+        let count = &mut self.counts[value as usize];
+        *count += 1;
+        self.extremes.add(value, *count, &self.counts);
     }
 
     /// How many of the group a value is to have; none where all are just to be even. What the targets leave over is shared by the values that they do
@@ -141,8 +185,7 @@ impl Dimension<'_> {
     }
 
     fn evenness(&self, count: u32) -> f64 {
-        let others = self.counts.iter().skip(1);
-        let (least, most) = others.fold((u32::MAX, 0), |(least, most), count| (least.min(*count), most.max(*count)));
+        let Extremes { least, most, .. } = self.extremes;
         if count == least {
             return if most > least { 1.0 } else { 0.0 };
         }

@@ -13,7 +13,7 @@ use drover_model::{
     quota::{QuotaUse, RegionLimit},
     time::UnixNanos,
 };
-use drover_scheduler::{Config, Inputs, QuotaRoom, Snapshot, Usage, apply_check, schedule};
+use drover_scheduler::{Config, Inputs, Member, Profile, QuotaRoom, Snapshot, Usage, apply_check, schedule};
 
 pub(crate) const SECOND: i64 = 1_000_000_000;
 
@@ -44,8 +44,8 @@ impl Snapshot for Cluster {
     fn node(&self, id: NodeId) -> Option<&Arc<Node>> {
         self.nodes.get(&id).map(|(node, _)| node)
     }
-    fn nodes(&self) -> Box<dyn Iterator<Item = (&Arc<Node>, &Usage)> + '_> {
-        Box::new(self.nodes.values().map(|(node, usage)| (node, usage)))
+    fn nodes(&self) -> Box<dyn Iterator<Item = Member<'_>> + '_> {
+        Box::new(self.nodes.iter().map(|(id, (node, usage))| Member { id: *id, node, profile: Profile::of(node), usage }))
     }
     fn node_allocations(&self, id: NodeId) -> Vec<Arc<Allocation>> {
         self.allocations.values().filter(|allocation| allocation.node_id == id && allocation.holds_resources()).cloned().collect()

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use drover_model::rpc::as_bytes;
+use drover_model::{lean, rpc::as_bytes};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::Error;
@@ -105,7 +105,8 @@ fn encoded(proposed: &Proposed) -> Result<Bytes, Error> {
     GATHERED.with_borrow_mut(|gathered| {
         gathered.clear();
         gathered.shrink_to(GATHERED_BYTES);
-        rmp_serde::encode::write_named(gathered, proposed).map_err(|error| Error::Encode(error.to_string()))?;
+        lean::write(gathered, proposed).map_err(|error| Error::Encode(error.to_string()))?;
+        debug_assert!(lean::comes_back::<Proposed>(gathered), "a command is not what was written once it is read");
         Ok(Bytes::copy_from_slice(gathered))
     })
 }

@@ -10,7 +10,7 @@ fn plan(placements: Vec<Allocation>) -> Plan {
 }
 
 fn used(foresight: &Foresight) -> Vec<u64> {
-    foresight.nodes().map(|(_, usage)| usage.amounts.cpu_mhz).collect()
+    foresight.nodes().map(|member| member.usage.amounts.cpu_mhz).collect()
 }
 
 #[test]

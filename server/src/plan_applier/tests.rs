@@ -158,7 +158,7 @@ proptest! {
             let state = direct.store.snapshot();
             let placed: usize = results.into_iter().map(|result| result.unwrap().placed.len()).sum();
             assert_eq!(placed, state.allocation_count());
-            for (node, usage) in state.nodes_with_usage() {
+            for drover_scheduler::Member { node, usage, .. } in state.members() {
                 assert!(usage.amounts.cpu_mhz <= node.capacity().cpu_mhz);
                 let ports: Vec<u16> = state.allocations_of_node(node.id).flat_map(|row| row.resources.host_ports().collect::<Vec<_>>()).collect();
                 assert_eq!(ports.len(), ports.iter().collect::<BTreeSet<_>>().len());

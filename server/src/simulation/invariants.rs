@@ -13,7 +13,7 @@ use drover_model::{
     plan::Outcome,
     quota::QuotaUse,
 };
-use drover_scheduler::Usage;
+use drover_scheduler::{Member, Profile, Usage};
 
 use super::cluster::Cluster;
 use crate::state::State;
@@ -40,7 +40,8 @@ pub(super) fn check(cluster: &Cluster) {
 }
 
 fn nodes_hold_what_they_can(state: &State) {
-    for (node, usage) in state.nodes_with_usage() {
+    for Member { node, profile, usage, .. } in state.members() {
+        assert_eq!(profile, Profile::of(node), "what is kept beside {} is what it says", node.name);
         let here: Vec<_> = state.allocations_of_node(node.id).map(|row| &**row).collect();
         assert_eq!(*usage, Usage::of(here.iter().copied()), "the usage of {} is what its allocations use", node.name);
         // What is on its way out overlaps for a moment with what its own job put in its place, and counts against all others.

@@ -14,7 +14,7 @@ use drover_model::{
     service::ServiceRegistration,
     variable::StoredVariable,
 };
-use drover_scheduler::Usage;
+use drover_scheduler::{Member, Usage};
 
 use super::{IdPrefix, JobCounts, SchedulerConfig, Staged, State, TableId};
 use crate::identity::{StoredCa, StoredKey};
@@ -94,15 +94,18 @@ impl State {
 /// Nodes.
 impl State {
     pub fn node(&self, id: NodeId) -> Option<&Arc<Node>> {
-        self.nodes.get(&id)
+        self.nodes.get(&id).map(|(node, _)| node)
     }
 
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = &Arc<Node>> {
-        self.nodes.values()
+        self.nodes.values().map(|(node, _)| node)
     }
 
     pub fn nodes_with_prefix(&self, prefix: IdPrefix) -> impl Iterator<Item = &Arc<Node>> {
-        self.nodes.from_key(&NodeId::from(prefix.first)).map(|(_, row)| row).take_while(move |row| prefix.contains(row.id.as_uuid()))
+        self.nodes
+            .from_key(&NodeId::from(prefix.first))
+            .map(|(_, (node, _))| node)
+            .take_while(move |node| prefix.contains(node.id.as_uuid()))
     }
 
     /// What allocations take up on a node.
@@ -114,14 +117,15 @@ impl State {
     }
 
     /// Every node with what its allocations take up, in the order of ids: both tables are walked side by side.
-    pub fn nodes_with_usage(&self) -> impl Iterator<Item = (&Arc<Node>, &Usage)> {
+    pub fn members(&self) -> impl Iterator<Item = Member<'_>> {
         let mut usages = self.usage.iter().peekable();
-        self.nodes.iter().map(move |(id, node)| {
+        self.nodes.iter().map(move |(id, (node, profile))| {
             while usages.next_if(|(of, _)| *of < id).is_some() {}
-            match usages.next_if(|(of, _)| *of == id) {
-                Some((_, usage)) => (node, &**usage),
-                None => (node, Usage::none()),
-            }
+            let usage = match usages.next_if(|(of, _)| *of == id) {
+                Some((_, usage)) => &**usage,
+                None => Usage::none(),
+            };
+            Member { id: *id, node, profile: *profile, usage }
         })
     }
 }

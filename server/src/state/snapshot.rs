@@ -16,6 +16,7 @@ use drover_model::{
     ids::JobKey,
     job::{Job, JobSubmission, JobSummary},
     kv::{KvEntry, StoredSecret},
+    lean,
     namespace::{Namespace, NodePool},
     node::Node,
     quota::StoredQuota,
@@ -37,8 +38,10 @@ const CHUNK_ROWS: usize = 512;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    #[error("cannot encode the state's snapshot: {0}")]
+    Encode(#[from] rmp_serde::encode::Error),
     #[error("cannot write the state's snapshot: {0}")]
-    Write(#[from] rmp_serde::encode::Error),
+    Write(#[from] std::io::Error),
     #[error("cannot read the state's snapshot (damaged or cut off; restore another one): {0}")]
     Read(#[from] rmp_serde::decode::Error),
     #[error("this is no snapshot of a server's state, but {found:?}")]
@@ -106,7 +109,7 @@ struct JobVersion {
 /// Writes the state.
 pub fn encode(state: &State, out: &mut dyn Write) -> Result<(), Error> {
     let head = Head { format: FORMAT.to_owned(), version: VERSION, index: state.index(), tables: state.table_indexes().to_vec() };
-    let mut writer = Writer { out, rows: 0 };
+    let mut writer = Writer { out, buffer: Vec::new(), rows: 0 };
     writer.write(&head)?;
     let versions = state.job_versions.iter().map(|((key, version), job)| JobVersion {
         job: Arc::clone(job),
@@ -114,7 +117,7 @@ pub fn encode(state: &State, out: &mut dyn Write) -> Result<(), Error> {
         submission: state.submission(key, *version).cloned(),
     });
     writer.chunks(versions, Record::JobVersions)?;
-    writer.chunks(state.nodes.values().cloned(), Record::Nodes)?;
+    writer.chunks(state.nodes().cloned(), Record::Nodes)?;
     writer.chunks(state.allocations.values().cloned(), |rows: Vec<Arc<Allocation>>| Record::Allocations(rows.iter().collect()))?;
     writer.chunks(state.evaluations.values().cloned(), Record::Evaluations)?;
     writer.chunks(state.deployments.values().cloned(), Record::Deployments)?;
@@ -167,12 +170,16 @@ pub fn decode(input: &mut dyn Read) -> Result<State, Error> {
 
 struct Writer<'a> {
     out: &'a mut dyn Write,
+    /// A record, before it is written.
+    buffer: Vec<u8>,
     rows: u64,
 }
 
 impl Writer<'_> {
     fn write<T: Serialize>(&mut self, record: &T) -> Result<(), Error> {
-        Ok(rmp_serde::encode::write_named(&mut self.out, record)?)
+        self.buffer.clear();
+        lean::write(&mut self.buffer, record)?;
+        Ok(self.out.write_all(&self.buffer)?)
     }
 
     fn chunks<T>(&mut self, rows: impl Iterator<Item = T>, record: impl Fn(Vec<T>) -> Record) -> Result<(), Error> {

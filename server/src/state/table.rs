@@ -6,31 +6,34 @@ use drover_model::ids::{AllocId, DeploymentId, EvalId, JobKey, Name, NodeId, Vol
 use imbl::{OrdMap, OrdSet};
 use uuid::Uuid;
 
-/// Rows by key. Rows are shared, so that a reader keeps one without copying it.
-pub struct Table<K, V> {
-    rows: OrdMap<K, Arc<V>>,
+/// Rows by key.
+pub struct Rows<K, R> {
+    rows: OrdMap<K, R>,
 }
 
-impl<K, V> Clone for Table<K, V> {
+/// Rows that are shared, so that a reader keeps one without copying it.
+pub type Table<K, V> = Rows<K, Arc<V>>;
+
+impl<K, R> Clone for Rows<K, R> {
     fn clone(&self) -> Self {
         Self { rows: self.rows.clone() }
     }
 }
 
-impl<K, V> Default for Table<K, V> {
+impl<K, R> Default for Rows<K, R> {
     fn default() -> Self {
         Self { rows: OrdMap::default() }
     }
 }
 
 /// The number of rows only: rows may hold secrets, and there may be many.
-impl<K, V> fmt::Debug for Table<K, V> {
+impl<K, R> fmt::Debug for Rows<K, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Table({} rows)", self.rows.len())
+        write!(f, "Rows({})", self.rows.len())
     }
 }
 
-impl<K: Ord + Clone, V> Table<K, V> {
+impl<K: Ord + Clone, R: Clone> Rows<K, R> {
     pub fn len(&self) -> usize {
         self.rows.len()
     }
@@ -39,7 +42,7 @@ impl<K: Ord + Clone, V> Table<K, V> {
         self.rows.is_empty()
     }
 
-    pub fn get<Q>(&self, key: &Q) -> Option<&Arc<V>>
+    pub fn get<Q>(&self, key: &Q) -> Option<&R>
     where
         K: Borrow<Q>,
         Q: Ord + ?Sized,
@@ -47,16 +50,16 @@ impl<K: Ord + Clone, V> Table<K, V> {
         self.rows.get(key)
     }
 
-    pub fn values(&self) -> impl DoubleEndedIterator<Item = &Arc<V>> {
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = &R> {
         self.rows.iter().map(|(_, row)| row)
     }
 
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &Arc<V>)> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &R)> {
         self.rows.iter()
     }
 
     /// Rows from `first` on, in order.
-    pub fn from_key<'a, Q>(&'a self, first: &Q) -> impl DoubleEndedIterator<Item = (&'a K, &'a Arc<V>)> + use<'a, K, V, Q>
+    pub fn from_key<'a, Q>(&'a self, first: &Q) -> impl DoubleEndedIterator<Item = (&'a K, &'a R)> + use<'a, K, R, Q>
     where
         K: Borrow<Q>,
         Q: Ord + ?Sized,
@@ -64,11 +67,11 @@ impl<K: Ord + Clone, V> Table<K, V> {
         self.rows.range::<_, Q>((std::ops::Bound::Included(first), std::ops::Bound::Unbounded))
     }
 
-    pub(crate) fn insert(&mut self, key: K, row: Arc<V>) -> Option<Arc<V>> {
+    pub(crate) fn insert(&mut self, key: K, row: R) -> Option<R> {
         self.rows.insert(key, row)
     }
 
-    pub(crate) fn remove<Q>(&mut self, key: &Q) -> Option<Arc<V>>
+    pub(crate) fn remove<Q>(&mut self, key: &Q) -> Option<R>
     where
         K: Borrow<Q>,
         Q: Ord + ?Sized,

@@ -45,7 +45,7 @@ fn indexes_find_the_rows_of_others() {
     assert_eq!(state.jobs_with_prefix("default", "web").count(), 2);
     assert_eq!(state.allocations_with_prefix(IdPrefix::parse(&alloc_id(2).short()).unwrap()).count(), 1);
     assert_eq!(state.kv_with_prefix("a/").count(), 1);
-    assert_eq!(state.nodes_with_usage().map(|(_, usage)| usage.allocations).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(state.members().map(|member| member.usage.allocations).collect::<Vec<_>>(), [1, 1]);
 }
 
 #[test]

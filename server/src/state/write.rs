@@ -14,6 +14,7 @@ use drover_model::{
     service::ServiceRegistration,
     variable::StoredVariable,
 };
+use drover_scheduler::Profile;
 
 use super::{JobCounts, SchedulerConfig, Staged, State, TableId, summary};
 use crate::identity::{StoredCa, StoredKey};
@@ -130,12 +131,13 @@ impl State {
 /// Nodes.
 impl State {
     pub(crate) fn put_node(&mut self, node: Node) {
-        self.nodes.insert(node.id, Arc::new(node));
+        let profile = Profile::of(&node);
+        self.nodes.insert(node.id, (Arc::new(node), profile));
         self.touch(TableId::Nodes);
     }
 
     pub(crate) fn remove_node(&mut self, id: NodeId) -> Option<Arc<Node>> {
-        let node = self.nodes.remove(&id)?;
+        let (node, _) = self.nodes.remove(&id)?;
         self.touch(TableId::Nodes);
         Some(node)
     }

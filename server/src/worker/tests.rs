@@ -98,7 +98,7 @@ fn check(run: &Run, jobs: u16) {
     let state = run.direct.store.snapshot();
     let names: BTreeSet<_> = state.allocations().map(|allocation| allocation.name.clone()).collect();
     assert_eq!((names.len(), state.allocation_count()), (usize::from(jobs) * COUNT as usize, names.len()));
-    for (node, usage) in state.nodes_with_usage() {
+    for drover_scheduler::Member { node, usage, .. } in state.members() {
         assert_eq!(usage.amounts.exceeds(&node.capacity()), None);
         let sum = state.allocations_of_node(node.id).fold(Amounts::default(), |sum, row| sum.plus(row.resources.amounts()));
         assert_eq!(usage.amounts, sum);

@@ -19,10 +19,12 @@ impl Search<'_> {
         let liked: Vec<_> = fleet.classes().map(|node| affinities.score(node)).collect();
         let mut known: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
         let mut of_class: Vec<Option<u32>> = vec![None; by_class.len()];
+        // Where nothing tells nodes of a class apart, not one of them is fetched from memory.
+        let closely = self.requirements.tell_nodes_apart() || !self.ask.is_plain();
         let (unique_affinity, unique_spread) = (affinities.escape_class(), self.spreads.escape_class());
         for row in 0..fleet.len() {
             let (node, class) = (fleet.node(row), fleet.class_of(row));
-            self.feasible[row] = by_class[class] && self.refused_by_node(node).is_none();
+            self.feasible[row] = by_class[class] && !(closely && self.refused_by_node(node).is_some());
             self.affinity[row] = if unique_affinity { affinities.score(node) } else { liked[class] };
             self.combination[row] = match of_class[class] {
                 Some(known) if !unique_spread => known,
@@ -85,6 +87,10 @@ impl Search<'_> {
 
     pub(super) fn fill(&mut self, fleet: &Fleet<'_>) {
         let mut entries: Vec<Vec<Entry>> = self.heaps.iter().map(|_| Vec::new()).collect();
+        if self.spreads.is_empty() {
+            // Nearly always all are in the first.
+            entries[0].reserve(fleet.len());
+        }
         for row in 0..fleet.len() {
             if let Some((heap, entry)) = self.entry(fleet, row) {
                 entries[heap].push(entry);
