@@ -13,14 +13,8 @@ use super::{
 };
 
 pub(super) async fn list(call: Call, rest: String) -> Outcome {
-    if !rest.is_empty() {
-        return nowhere();
-    }
-    call.only_get()?;
     let (resources, task_states) = (call.flag("resources")?, call.param("task_states").is_none() || call.flag("task_states")?);
-    let message = AllocationList { options: call.options()?, resources, task_states };
-    let read = call.api.backend().call(message).await?;
-    call.read_reply(&read)
+    call.list(&rest, |options| AllocationList { options, resources, task_states }).await
 }
 
 pub(super) async fn one(call: Call, rest: String) -> Outcome {
@@ -34,8 +28,7 @@ pub(super) async fn one(call: Call, rest: String) -> Outcome {
         ("stop", Verb::Write) => stop(call, segment).await,
         ("services", Verb::Get) => {
             let message = AllocationServices { options: call.options()?, id: id("alloc", segment)? };
-            let read = call.api.backend().call(message).await?;
-            call.read_reply(&read)
+            call.read(message).await
         }
         ("" | "stop" | "services", _) => Err(invalid_method()),
         _ => nowhere(),

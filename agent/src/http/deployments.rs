@@ -19,12 +19,7 @@ use super::{
 };
 
 pub(super) async fn list(call: Call, rest: String) -> Outcome {
-    if !rest.is_empty() {
-        return nowhere();
-    }
-    call.only_get()?;
-    let read = call.api.backend().call(DeploymentList { options: call.options()? }).await?;
-    call.read_reply(&read)
+    call.list(&rest, |options| DeploymentList { options }).await
 }
 
 pub(super) async fn one(mut call: Call, rest: String) -> Outcome {
@@ -37,8 +32,7 @@ pub(super) async fn one(mut call: Call, rest: String) -> Outcome {
         }
         ("allocations", Verb::Get) => {
             let message = DeploymentAllocations { options: call.options()?, id: id("deployment", segment)? };
-            let read = call.api.backend().call(message).await?;
-            return call.read_reply(&read);
+            return call.read(message).await;
         }
         ("promote", Verb::Write) => promote(&mut call, segment).await?,
         ("fail", Verb::Write) => {

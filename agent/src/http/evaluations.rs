@@ -13,11 +13,7 @@ use super::{
 
 pub(super) async fn list(call: Call, rest: String) -> Outcome {
     match (rest.as_str(), call.verb()) {
-        ("", Verb::Get) => {
-            let message = message(&call)?;
-            let read = call.api.backend().call(message).await?;
-            call.read_reply(&read)
-        }
+        ("", Verb::Get) => call.read(message(&call)?).await,
         ("count", Verb::Get) => count(call).await,
         ("" | "count", _) => Err(invalid_method()),
         _ => nowhere(),
@@ -63,8 +59,7 @@ pub(super) async fn one(call: Call, rest: String) -> Outcome {
         }
         ("allocations", Verb::Get) => {
             let message = EvaluationAllocations { options: call.options()?, id: id("eval", segment)? };
-            let read = call.api.backend().call(message).await?;
-            call.read_reply(&read)
+            call.read(message).await
         }
         ("" | "allocations", _) => Err(invalid_method()),
         _ => nowhere(),

@@ -108,14 +108,14 @@ async fn about(call: Call, id: Name, action: &str) -> Outcome {
     match action {
         "allocations" => {
             let all = call.flag("all")?;
-            call.read_reply(&backend.call(JobAllocations { options, id, all }).await?)
+            call.read(JobAllocations { options, id, all }).await
         }
-        "evaluations" => call.read_reply(&backend.call(JobEvaluations { options, id }).await?),
+        "evaluations" => call.read(JobEvaluations { options, id }).await,
         "deployments" => {
             let all = call.flag("all")?;
-            call.read_reply(&backend.call(JobDeployments { options, id, all }).await?)
+            call.read(JobDeployments { options, id, all }).await
         }
-        "deployment" => call.read_reply(&backend.call(JobLatestDeployment { options, id }).await?),
+        "deployment" => call.read(JobLatestDeployment { options, id }).await,
         "summary" => call.found_or(backend.call(JobSummaryGet { options, id }).await?, "job not found", |summary| summary),
         "versions" => versions(call, id).await,
         "submission" => {
@@ -123,7 +123,7 @@ async fn about(call: Call, id: Name, action: &str) -> Outcome {
             let read = backend.call(JobSubmissionGet { options, id, version }).await?;
             call.found_or(read, "job source not found", |submission| submission)
         }
-        "services" => call.read_reply(&backend.call(JobServices { options, id }).await?),
+        "services" => call.read(JobServices { options, id }).await,
         "actions" => call.found_or(backend.call(JobActions { options, id }).await?, "job not found", |actions| actions),
         "scale" => call.found_or(backend.call(JobScaleGet { options, id }).await?, "job not found", |status| status),
         _ => call.found_or(backend.call(JobWhy { options, id }).await?, "job not found", |report| report),

@@ -36,8 +36,7 @@ pub(super) async fn route(call: Call, rest: String) -> Outcome {
 
 async fn list(call: Call) -> Outcome {
     let meta = call.flag("meta")?;
-    let read = call.api.backend().call(JobList { options: call.options()?, meta }).await?;
-    call.read_reply(&read)
+    call.read(JobList { options: call.options()?, meta }).await
 }
 
 /// The body of a registration.
@@ -187,8 +186,7 @@ async fn statuses(mut call: Call) -> Outcome {
         let namespace = |name: String| if name.is_empty() { Name::from("default") } else { name.into() };
         jobs.extend(body.jobs.into_iter().map(|job| JobKey::new(namespace(job.namespace), job.id)));
     }
-    let read = call.api.backend().call(JobStatuses { options: call.options()?, jobs, include_children }).await?;
-    call.read_reply(&read)
+    call.read(JobStatuses { options: call.options()?, jobs, include_children }).await
 }
 
 #[derive(Debug, Default, Deserialize)]

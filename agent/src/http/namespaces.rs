@@ -7,16 +7,11 @@ use drover_model::{
 
 use super::{
     call::{Call, Verb, invalid_method, name_by_path, unescape},
-    reply::{Outcome, done, nowhere},
+    reply::{Outcome, done},
 };
 
 pub(super) async fn list(call: Call, rest: String) -> Outcome {
-    if !rest.is_empty() {
-        return nowhere();
-    }
-    call.only_get()?;
-    let read = call.api.backend().call(NamespaceList { options: call.options()? }).await?;
-    call.read_reply(&read)
+    call.list(&rest, |options| NamespaceList { options }).await
 }
 
 pub(super) async fn one(call: Call, rest: String) -> Outcome {

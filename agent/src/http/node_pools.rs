@@ -16,10 +16,7 @@ use super::{
 
 pub(super) async fn all(call: Call) -> Outcome {
     match call.verb() {
-        Verb::Get => {
-            let read = call.api.backend().call(NodePoolList { options: call.options()? }).await?;
-            call.read_reply(&read)
-        }
+        Verb::Get => call.read(NodePoolList { options: call.options()? }).await,
         Verb::Write => put(call, None).await,
         Verb::Delete | Verb::Other => Err(invalid_method()),
     }

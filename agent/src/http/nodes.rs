@@ -31,8 +31,7 @@ pub(super) async fn list(call: Call, rest: String) -> Outcome {
 /// The nodes of one pool; none: of all.
 pub(super) async fn in_pool(call: Call, pool: Option<String>) -> Outcome {
     let message = NodeList { options: call.options()?, resources: call.flag("resources")?, os: call.flag("os")?, pool };
-    let read = call.api.backend().call(message).await?;
-    call.read_reply(&read)
+    call.read(message).await
 }
 
 pub(super) async fn one(call: Call, rest: String) -> Outcome {

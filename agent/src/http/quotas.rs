@@ -7,25 +7,15 @@ use drover_model::{
 
 use super::{
     call::{Call, Verb, invalid_method, name_by_path, unescape},
-    reply::{Outcome, done, nowhere},
+    reply::{Outcome, done},
 };
 
 pub(super) async fn list(call: Call, rest: String) -> Outcome {
-    if !rest.is_empty() {
-        return nowhere();
-    }
-    call.only_get()?;
-    let read = call.api.backend().call(QuotaList { options: call.options()? }).await?;
-    call.read_reply(&read)
+    call.list(&rest, |options| QuotaList { options }).await
 }
 
 pub(super) async fn usages(call: Call, rest: String) -> Outcome {
-    if !rest.is_empty() {
-        return nowhere();
-    }
-    call.only_get()?;
-    let read = call.api.backend().call(QuotaUsageList { options: call.options()? }).await?;
-    call.read_reply(&read)
+    call.list(&rest, |options| QuotaUsageList { options }).await
 }
 
 pub(super) async fn one(call: Call, rest: String) -> Outcome {

@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use axum::body::Body;
-use drover_model::rpc::{Error, Read, ReadMeta};
+use drover_model::rpc::{Error, Method, Read, ReadMeta, ReadOptions};
+use drover_runtime::rpc::Handle;
+use drover_server::Server;
 use flate2::{Compression, write::GzEncoder};
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
@@ -51,6 +53,30 @@ impl Call {
         let mut response = self.json_reply(&read.data)?;
         set_meta(response.headers_mut(), &read.meta);
         Ok(response)
+    }
+
+    /// What a read finds, as it is.
+    pub(super) async fn read<M, T>(&self, message: M) -> Outcome
+    where
+        M: Method<Reply = Read<T>>,
+        Server: Handle<M>,
+        T: Serialize,
+    {
+        self.read_reply(&self.api.backend().call(message).await?)
+    }
+
+    /// A collection, which is only read; `rest` is what follows its path.
+    pub(super) async fn list<M, T>(&self, rest: &str, message: impl FnOnce(ReadOptions) -> M) -> Outcome
+    where
+        M: Method<Reply = Read<T>>,
+        Server: Handle<M>,
+        T: Serialize,
+    {
+        if !rest.is_empty() {
+            return nowhere();
+        }
+        self.only_get()?;
+        self.read(message(self.options()?)).await
     }
 
     /// What a read found, with its index, in another form.

@@ -14,18 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     call::{Call, Verb, invalid_method, unescape},
-    reply::{Outcome, nowhere},
+    reply::Outcome,
 };
 
 pub(super) async fn list(call: Call, rest: String) -> Outcome {
-    if !rest.is_empty() {
-        return nowhere();
-    }
-    call.only_get()?;
-    let options = call.options()?;
-    let prefix = options.prefix.clone();
-    let read = call.api.backend().call(SecretList { options, prefix }).await?;
-    call.read_reply(&read)
+    call.list(&rest, |options| SecretList { prefix: options.prefix.clone(), options }).await
 }
 
 pub(super) async fn one(call: Call, rest: String) -> Outcome {

@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use super::{
     call::{Call, Verb, unescape},
-    reply::{Outcome, nowhere},
+    reply::Outcome,
 };
 
 /// What a lock that does not say lasts, and how long after it nobody else gets it.
@@ -28,12 +28,7 @@ const SHORTEST_TTL: Duration = Duration::from_secs(10);
 const LONGEST_TTL: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) async fn list(call: Call, rest: String) -> Outcome {
-    if !rest.is_empty() {
-        return nowhere();
-    }
-    call.only_get()?;
-    let read = call.api.backend().call(VariableList { options: call.options()? }).await?;
-    call.read_reply(&read)
+    call.list(&rest, |options| VariableList { options }).await
 }
 
 pub(super) async fn one(call: Call, rest: String) -> Outcome {

@@ -28,8 +28,7 @@ pub(super) async fn list(call: Call, rest: String) -> Outcome {
     let node_id = call.param("node_id").filter(|id| !id.is_empty());
     let node_id = node_id.map(|text| text.parse().map_err(|_| Error::bad_request("node_id is not the id of a node"))).transpose()?;
     let node_pool = call.param("node_pool").filter(|pool| !pool.is_empty()).map(str::to_owned);
-    let read = call.api.backend().call(VolumeList { options: call.options()?, node_id, node_pool }).await?;
-    call.read_reply(&read)
+    call.read(VolumeList { options: call.options()?, node_id, node_pool }).await
 }
 
 pub(super) async fn one(call: Call, rest: String) -> Outcome {

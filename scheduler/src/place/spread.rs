@@ -196,6 +196,7 @@ impl Dimension<'_> {
 #[cfg(test)]
 mod tests {
     use drover_model::{job::SpreadTarget, json::List};
+    use proptest::{collection::vec, prelude::*};
 
     use super::*;
 
@@ -213,6 +214,27 @@ mod tests {
             placed[best] += 1;
         }
         placed
+    }
+
+    proptest! {
+        /// Values come up one after another, also after some have been placed.
+        #[test]
+        fn the_extremes_are_those_of_the_counts(steps in vec((0u32..8, any::<bool>()), 1..80)) {
+            let spread = Spread { attribute: "${node.datacenter}".to_owned(), weight: 100, ..Spread::default() };
+            let job = Job { spreads: List(vec![spread]), ..Job::default() };
+            let group = TaskGroup::default();
+            let mut spreads = Spreads::new(&job, &group);
+            for (dc, places) in steps {
+                let name = if dc == 0 { String::new() } else { format!("dc{dc}") };
+                let values = spreads.values_of(&node(&name));
+                if places {
+                    spreads.add(&values);
+                }
+                let Dimension { counts, extremes, .. } = &spreads.dimensions[0];
+                let counts = || counts.iter().skip(1).copied();
+                prop_assert_eq!((extremes.least, extremes.most), (counts().min().unwrap_or(0), counts().max().unwrap_or(0)));
+            }
+        }
     }
 
     #[test]
