@@ -83,7 +83,11 @@ pub(super) struct Item {
 impl Item {
     pub(super) fn new(proposed: Proposed) -> Result<Self, Error> {
         let encoded = encoded(&proposed)?;
-        Ok(Self { version: proposed.version, encoded, proposed: Arc::new(Mutex::new(Some(proposed))) })
+        Ok(Self::both(proposed, encoded))
+    }
+
+    fn both(proposed: Proposed, encoded: Bytes) -> Self {
+        Self { version: proposed.version, encoded, proposed: Arc::new(Mutex::new(Some(proposed))) }
     }
 
     /// The command, for who applies it.
@@ -128,7 +132,7 @@ impl<'de> Deserialize<'de> for Item {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let encoded = as_bytes::deserialize(deserializer)?;
         let proposed: Proposed = rmp_serde::from_slice(&encoded).map_err(de::Error::custom)?;
-        Ok(Self { version: proposed.version, encoded: encoded.into(), proposed: Arc::new(Mutex::new(Some(proposed))) })
+        Ok(Self::both(proposed, encoded.into()))
     }
 }
 
