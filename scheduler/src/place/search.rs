@@ -281,22 +281,27 @@ impl<'a> Search<'a> {
     }
 
     /// The best rows, at most `limit`, best first: what the metrics show.
-    pub(crate) fn best(&mut self, fleet: &Fleet<'_>, limit: usize) -> Vec<Pick> {
-        let (mut picks, mut aside) = (Vec::new(), Vec::new());
-        for heap in 0..self.heaps.len() {
-            // Of many combinations only the tops can be among the few that are shown.
-            let depth = if self.heaps.len() > 16 * MOST_PARTS { 1 } else { limit };
-            for _ in 0..depth {
-                let Some(entry) = self.top(heap, &[], &mut aside) else { break };
-                self.heaps[heap].pop();
-                aside.push((heap, entry));
-                picks.push(Pick { row: entry.row as usize, parts: self.parts(fleet, entry.row as usize) });
-            }
-        }
-        aside.into_iter().for_each(|(heap, entry)| self.heaps[heap].push(entry));
+    pub(crate) fn best(&self, fleet: &Fleet<'_>, limit: usize) -> Vec<Pick> {
+        // Of many combinations only the tops can be among the few that are shown.
+        let depth = if self.heaps.len() > 16 * MOST_PARTS { 1 } else { limit };
+        let rows = self.heaps.iter().flat_map(|heap| self.descend(heap).take(depth));
+        let mut picks: Vec<_> = rows.map(|row| Pick { row, parts: self.parts(fleet, row) }).collect();
         picks.sort_by(|a, b| b.parts.norm().total_cmp(&a.parts.norm()).then(a.row.cmp(&b.row)));
         picks.truncate(limit);
         picks
+    }
+
+    /// The rows of a heap, best first, without taking them out: what is below an entry is never better than it.
+    fn descend<'h>(&'h self, heap: &'h BinaryHeap<Entry>) -> impl Iterator<Item = Row> + use<'h, 'a> {
+        let entries = heap.as_slice();
+        let mut next: BinaryHeap<(Entry, usize)> = entries.first().map(|entry| (*entry, 0)).into_iter().collect();
+        let in_order = std::iter::from_fn(move || {
+            let (entry, at) = next.pop()?;
+            next.extend([2 * at + 1, 2 * at + 2].into_iter().filter_map(|below| Some((*entries.get(below)?, below))));
+            Some(entry)
+        });
+        let holds = |entry: &Entry| self.stamps[entry.row as usize] == entry.stamp && !self.breaks_property(entry.row as usize);
+        in_order.filter(holds).map(|entry| entry.row as usize)
     }
 
     /// One of the group was added to the row.
