@@ -121,6 +121,19 @@ fn a_job_is_run_worked_in_and_left_without_a_trace() {
     let printed = laptop.drover(&["alloc", "fs", "-job", "stubborn", "t/local/pid"], b"");
     assert_eq!(String::from_utf8_lossy(&printed.stdout).trim(), pid.to_string());
 
+    let why = |job: &str| String::from_utf8_lossy(&laptop.drover(&["job", "why", job], b"").stdout).into_owned();
+    assert_eq!(why("stubborn"), "Everything that it asks for is running.\n");
+    let huge = folder.path().join("huge.nomad.hcl");
+    std::fs::write(
+        &huge,
+        STUBBORN.replace("\"stubborn\"", "\"huge\"").replace("config {", "resources {\n memory = 999999999\n }\n config {"),
+    )
+    .unwrap();
+    let run = laptop.drover(&["job", "run", "-detach", huge.to_str().unwrap()], b"");
+    assert!(run.status.success(), "{run:?}");
+    let sentence = "g: 1 of 1 could not be placed: fits on 0 of 1 nodes: 1 lacks 999999999 MiB";
+    wait("why it is pending", || why("huge").starts_with(sentence).then_some(()));
+
     let process = PathBuf::from(format!("/proc/{pid}"));
     assert!(process.exists());
     laptop.signal();

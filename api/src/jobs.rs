@@ -9,6 +9,7 @@ use drover_model::{
     job::{Job, JobSubmission, JobSummary},
     json::List,
     plan::PlanAnnotations,
+    rpc::job::WhyReport,
     spec::JobSpec,
     view::{AllocationStub, JobListStub},
 };
@@ -163,7 +164,7 @@ impl Client {
     }
 
     /// One sentence per group on why it is pending.
-    pub async fn job_why(&self, id: &str) -> Result<Answer<Value>, Error> {
+    pub async fn job_why(&self, id: &str) -> Result<Answer<WhyReport>, Error> {
         self.get(&format!("/v1/job/{}/why", segment(id)), &[]).await
     }
 }

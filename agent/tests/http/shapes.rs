@@ -93,7 +93,7 @@ async fn objects_have_the_keys_that_readers_know() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_cannot_run_says_why() {
     let agent = TestAgent::start().await;
-    let mut job = sleeper("huge", 1);
+    let mut job = sleeper("huge", 3);
     job["TaskGroups"][0]["Tasks"][0]["Resources"]["MemoryMB"] = json!(999_999_999);
     let planned = agent.put("/v1/job/huge/plan", &json!({ "Job": job, "Diff": true })).await;
     assert_eq!(planned.status, 200, "{}", planned.text());
@@ -102,7 +102,7 @@ async fn a_job_that_cannot_run_says_why() {
     agent.register(&job).await;
     let why = agent.wait("/v1/job/huge/why", |report| report["Groups"]["g"].is_string()).await;
     let sentence = why["Groups"]["g"].as_str().unwrap();
-    assert!(sentence.starts_with("1 of 1 could not be placed: fits on 0 of 1 nodes"), "{sentence}");
+    assert!(sentence.starts_with("3 of 3 could not be placed: fits on 0 of 1 nodes"), "{sentence}");
     agent.stop().await;
 }
 

@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use drover_model::{
     allocation::{Allocation, ClientStatus},
-    evaluation::Evaluation,
     ids::JobKey,
     job::{Job, JobStatus, TaskGroup},
     rpc::{
@@ -73,9 +72,10 @@ fn group_sentence(state: &State, job: &Job, group: &TaskGroup) -> Option<String>
 fn waiting(state: &State, key: &JobKey, group: &TaskGroup) -> Option<u32> {
     let told = state.blocked_evaluations_of_job(key).find_map(|blocked| {
         let before = blocked.previous_eval.and_then(|id| state.evaluation(id));
-        let is_about = |evaluation: &Arc<Evaluation>| evaluation.failed_tg_allocs.contains_key(&group.name);
-        let evaluation = Some(blocked).filter(|row| is_about(row)).or_else(|| before.filter(|row| is_about(row)))?;
-        evaluation.queued_allocations.get(&group.name).copied().or(Some(1))
+        let mut both = [Some(blocked), before].into_iter().flatten();
+        both.clone().find(|evaluation| evaluation.failed_tg_allocs.contains_key(&group.name))?;
+        // One that was blocked as soon as it was made knows the reasons; how many there are, the one before it counted.
+        both.find_map(|evaluation| evaluation.queued_allocations.get(&group.name).copied()).or(Some(1))
     });
     told.filter(|count| *count > 0)
 }

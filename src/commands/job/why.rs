@@ -22,17 +22,16 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let id = super::find(&client, &self.job).await?;
-            let reasons = client.job_why(&id).await?.data;
+            let report = client.job_why(&id).await?.data;
             if self.json {
-                output::json(&reasons)?;
+                output::json(&report)?;
                 return Ok(Exit::Ok);
             }
-            let groups = reasons.as_array().cloned().unwrap_or_default();
-            if groups.is_empty() {
-                println!("Nothing of {id} is pending");
+            if report.groups.is_empty() {
+                println!("{}", report.summary);
             }
-            for group in groups {
-                println!("{}: {}", group["TaskGroup"].as_str().unwrap_or("?"), group["Reason"].as_str().unwrap_or("?"));
+            for (group, sentence) in &report.groups {
+                println!("{group}: {sentence}");
             }
             Ok(Exit::Ok)
         })
