@@ -126,13 +126,21 @@ fn a_job_is_run_worked_in_and_left_without_a_trace() {
     let huge = folder.path().join("huge.nomad.hcl");
     std::fs::write(
         &huge,
-        STUBBORN.replace("\"stubborn\"", "\"huge\"").replace("config {", "resources {\n memory = 999999999\n }\n config {"),
+        STUBBORN
+            .replace("\"stubborn\" {", "\"huge\" {\n type = \"batch\"")
+            .replace("config {", "resources {\n memory = 999999999\n }\n config {"),
     )
     .unwrap();
     let run = laptop.drover(&["job", "run", "-detach", huge.to_str().unwrap()], b"");
     assert!(run.status.success(), "{run:?}");
     let sentence = "g: 1 of 1 could not be placed: fits on 0 of 1 nodes: 1 lacks 999999999 MiB";
     wait("why it is pending", || why("huge").starts_with(sentence).then_some(()));
+
+    let scaled = laptop.drover(&["job", "scale", "-detach", "huge", "0"], b"");
+    assert!(scaled.status.success(), "{scaled:?}");
+    wait("nothing is asked for any more", || (!why("huge").starts_with("g:")).then_some(()));
+    let refused = laptop.drover(&["job", "scale", "huge", "some"], b"");
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("is no number of allocations"), "{refused:?}");
 
     let process = PathBuf::from(format!("/proc/{pid}"));
     assert!(process.exists());

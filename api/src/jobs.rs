@@ -139,6 +139,17 @@ impl Client {
         self.put(&format!("/v1/job/{}/evaluate", segment(id)), &[], &body).await
     }
 
+    /// `check_index`: the modify index that the job must still have; 0: any.
+    pub async fn scale(&self, id: &str, group: &str, count: u32, check_index: u64) -> Result<Answer<Registered>, Error> {
+        let body = serde_json::json!({
+            "Count": count,
+            "Target": { "Job": id, "Group": group },
+            "Message": "submitted using the command line",
+            "JobModifyIndex": check_index,
+        });
+        self.put(&format!("/v1/job/{}/scale", segment(id)), &[], &body).await
+    }
+
     pub async fn job_versions(&self, id: &str) -> Result<Answer<VersionsAnswer>, Error> {
         self.get(&format!("/v1/job/{}/versions", segment(id)), &[]).await
     }

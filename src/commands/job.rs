@@ -9,6 +9,7 @@ pub(crate) mod plan;
 pub(crate) mod promote;
 pub(crate) mod revert;
 pub(crate) mod run;
+pub(crate) mod scale;
 pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod validate;
@@ -38,6 +39,8 @@ verbs! {
     Revert(revert::Args),
     /// Promote the canaries of a job's newest deployment
     Promote(promote::Args),
+    /// Change how many allocations a group has
+    Scale(scale::Args),
     /// Evaluate a job again
     Eval(eval::Args),
     /// List a job's allocations

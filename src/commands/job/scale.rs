@@ -1,0 +1,59 @@
+//! `drover job scale`
+
+use anyhow::{Result, bail};
+
+use crate::{
+    context::{Reach, block_on},
+    exit::Exit,
+    monitor,
+};
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// The job's id, or the start of it
+    job: String,
+    /// The group, when the job has several, and how many it shall have
+    #[arg(required = true, num_args = 1..=2, value_names = ["GROUP", "COUNT"])]
+    group_and_count: Vec<String>,
+    /// Only if the job still has this modify index
+    #[arg(long, value_name = "INDEX", default_value_t = 0)]
+    check_index: u64,
+    /// Return once the job is changed
+    #[arg(long)]
+    detach: bool,
+    /// Print whole ids
+    #[arg(long)]
+    verbose: bool,
+}
+
+impl Args {
+    pub(crate) fn run(self, reach: &Reach) -> Result<Exit> {
+        let (group, count) = match self.group_and_count.as_slice() {
+            [group, count] => (Some(group.clone()), count),
+            [count] => (None, count),
+            _ => bail!("say how many: drover job scale {} [GROUP] COUNT", self.job),
+        };
+        let Ok(count) = count.parse::<u32>() else {
+            bail!("{count:?} is no number of allocations: drover job scale {} [GROUP] COUNT", self.job)
+        };
+        let client = reach.client()?;
+        block_on(async {
+            let id = super::find(&client, &self.job).await?;
+            let group = match group {
+                Some(group) => group,
+                None => {
+                    let job = client.job(&id).await?.data;
+                    let groups: Vec<_> = job.task_groups.iter().map(|group| group.name.to_string()).collect();
+                    let [only] = groups.as_slice() else { bail!("{id} has several groups; say which one: {}", groups.join(", ")) };
+                    only.clone()
+                }
+            };
+            let scaled = client.scale(&id, &group, count, self.check_index).await?.data;
+            if self.detach || scaled.eval_id.is_empty() {
+                println!("{id} shall have {count} of {group}");
+                return Ok(Exit::Ok);
+            }
+            monitor::evaluation(&client, &scaled.eval_id, self.verbose).await
+        })
+    }
+}
