@@ -28,11 +28,8 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, reach: &Reach) -> Result<Exit> {
-        let (group, count) = match self.group_and_count.as_slice() {
-            [group, count] => (Some(group.clone()), count),
-            [count] => (None, count),
-            _ => bail!("say how many: drover job scale {} [GROUP] COUNT", self.job),
-        };
+        // The count is the last of them; clap has seen to it that there are one or two.
+        let (count, group) = self.group_and_count.split_last().map_or(("", None), |(count, group)| (count.as_str(), group.first()));
         let Ok(count) = count.parse::<u32>() else {
             bail!("{count:?} is no number of allocations: drover job scale {} [GROUP] COUNT", self.job)
         };
@@ -40,7 +37,7 @@ impl Args {
         block_on(async {
             let id = super::find(&client, &self.job).await?;
             let group = match group {
-                Some(group) => group,
+                Some(group) => group.clone(),
                 None => {
                     let job = client.job(&id).await?.data;
                     let groups: Vec<_> = job.task_groups.iter().map(|group| group.name.to_string()).collect();
