@@ -24,6 +24,10 @@ enum Command {
     /// Register, change, watch and stop jobs
     #[command(subcommand)]
     Job(commands::job::Command),
+    /// Follow an agent's log
+    Monitor(commands::monitor::Args),
+    /// Show the figures that an agent keeps of itself
+    AgentInfo(commands::agent_info::Args),
     /// See and steer deployments
     #[command(subcommand)]
     Deployment(commands::deployment::Command),
@@ -116,6 +120,8 @@ impl Cli {
         match self.command {
             Command::Agent(args) => args.run(reach),
             Command::Job(command) => command.run(reach),
+            Command::Monitor(args) => args.run(reach),
+            Command::AgentInfo(args) => args.run(reach),
             Command::Deployment(command) => command.run(reach),
             Command::Alloc(command) => command.run(reach),
             Command::Node(command) => command.run(reach),

@@ -1,6 +1,7 @@
 //! One module for each noun, one file for each verb.
 
 pub(crate) mod agent;
+pub(crate) mod agent_info;
 pub(crate) mod alloc;
 pub(crate) mod bench;
 pub(crate) mod ca;
@@ -9,6 +10,7 @@ pub(crate) mod deployment;
 pub(crate) mod eval;
 pub(crate) mod job;
 pub(crate) mod kv;
+pub(crate) mod monitor;
 pub(crate) mod namespace;
 pub(crate) mod node;
 pub(crate) mod operator;

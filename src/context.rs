@@ -71,13 +71,28 @@ impl Reach {
 /// Runs a command's async part, which waits for little but the network.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         tokio::select! {
             result = future => result,
-            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+            _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
         }
-    })
+    });
+    // Nobody waits for a thread that may still read standard input.
+    runtime.shutdown_background();
+    result
 }
+
+/// Ctrl-C. What a command follows goes on without it.
+#[derive(Debug)]
+pub(crate) struct Interrupted;
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("interrupted")
+    }
+}
+
+impl std::error::Error for Interrupted {}
 
 /// The same, where keys such as Ctrl-C may be meant for somebody else.
 pub(crate) fn block_on_signals<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
@@ -120,18 +135,25 @@ const VALUE_LIMIT: u64 = 1 << 20;
 
 /// A value as given on the command line: itself, `@FILE` or `-` (standard input).
 pub(crate) fn value(word: &str) -> Result<Vec<u8>> {
+    match word.strip_prefix('@') {
+        _ if word == "-" => content(word),
+        Some(path) => content(path),
+        None => Ok(word.as_bytes().to_vec()),
+    }
+}
+
+/// All of a file; `-` is standard input.
+pub(crate) fn content(path: &str) -> Result<Vec<u8>> {
     use std::io::Read;
     let mut bytes = Vec::new();
-    match word.strip_prefix('@') {
-        _ if word == "-" => std::io::stdin().lock().take(VALUE_LIMIT + 1).read_to_end(&mut bytes).context("cannot read standard input")?,
-        Some(path) => {
-            let file = std::fs::File::open(path).with_context(|| format!("cannot open {path}"))?;
-            file.take(VALUE_LIMIT + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {path}"))?
-        }
-        None => return Ok(word.as_bytes().to_vec()),
+    if path == "-" {
+        std::io::stdin().lock().take(VALUE_LIMIT + 1).read_to_end(&mut bytes).context("cannot read standard input")?
+    } else {
+        let file = std::fs::File::open(path).with_context(|| format!("cannot open {path}"))?;
+        file.take(VALUE_LIMIT + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {path}"))?
     };
     if bytes.len() as u64 > VALUE_LIMIT {
-        bail!("the value is larger than {} KiB", VALUE_LIMIT >> 10);
+        bail!("what is in {path} is larger than {} KiB", VALUE_LIMIT >> 10);
     }
     Ok(bytes)
 }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::context::Interrupted;
+
 /// How a command ended. The numbers are part of the contract with scripts (`docs/cli.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -17,6 +19,8 @@ pub(crate) enum Exit {
     NeedsPromotion,
     /// `job plan` could not plan.
     PlanError,
+    /// Ctrl-C.
+    Interrupted,
     /// A command in a task ended with this code.
     Command(i32),
 }
@@ -29,6 +33,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 2,
             Exit::Reverted => 3,
             Exit::NeedsPromotion => 4,
+            Exit::Interrupted => 130,
             Exit::PlanError => 255,
             Exit::Command(code) => u8::try_from(code).unwrap_or(u8::MAX),
         })
@@ -37,6 +42,11 @@ impl From<Exit> for ExitCode {
 
 /// Prints an error with its causes on one line, and a hint where there is one.
 pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
+    if error.is::<Interrupted>() {
+        // After the ^C that the terminal shows.
+        eprintln!();
+        return Exit::Interrupted.into();
+    }
     eprintln!("Error: {error:#}");
     if let Some(hint) = error.chain().find_map(hint) {
         eprintln!("hint: {hint}");

@@ -14,6 +14,51 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{exit::Exit, output};
 
+/// What every command has that sets off an evaluation.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(crate) struct Follow {
+    /// Return at once, without following what comes of it
+    #[arg(long)]
+    detach: bool,
+    /// Print whole ids
+    #[arg(long)]
+    verbose: bool,
+}
+
+impl Follow {
+    /// Follows an evaluation to its end, then the deployment it belongs to. Where that is not wanted, or there is nothing to evaluate, prints `instead`.
+    pub(crate) async fn evaluation(self, client: &Client, id: &str, instead: &str) -> Result<Exit> {
+        if self.leaves(id, instead) {
+            return Ok(Exit::Ok);
+        }
+        evaluation(client, id, self.verbose).await
+    }
+
+    /// Follows the evaluation of a job that was stopped. The deployment that this cut off, if any, is no failure of the stop.
+    pub(crate) async fn stop(self, client: &Client, id: &str, instead: &str) -> Result<Exit> {
+        if self.leaves(id, instead) {
+            return Ok(Exit::Ok);
+        }
+        println!("==> Monitoring evaluation {:?}", output::id(id, self.verbose));
+        let evaluation = settled(client, id).await?;
+        println!("    Evaluation status is {}", evaluation.status.as_str());
+        Ok(if evaluation.status == EvalStatus::Complete { Exit::Ok } else { Exit::Failed })
+    }
+
+    fn leaves(self, id: &str, instead: &str) -> bool {
+        let leaves = self.detach || id.is_empty();
+        if leaves && !instead.is_empty() {
+            println!("{instead}");
+        }
+        leaves
+    }
+}
+
+/// `DONE`, and the evaluation's id below it where there is one.
+pub(crate) fn done(what: &str, id: &str) -> String {
+    if id.is_empty() { what.to_owned() } else { format!("{what}\nEvaluation ID: {id}") }
+}
+
 /// How long one blocking query waits before it is asked again.
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -55,14 +100,6 @@ impl Progress {
     }
 }
 
-/// Follows the evaluation of a job that was stopped. The deployment that this cut off, if any, is no failure of the stop.
-pub(crate) async fn stop(client: &Client, id: &str, verbose: bool) -> Result<Exit> {
-    println!("==> Monitoring evaluation {:?}", output::id(id, verbose));
-    let evaluation = settled(client, id).await?;
-    println!("    Evaluation status is {}", evaluation.status.as_str());
-    Ok(if evaluation.status == EvalStatus::Complete { Exit::Ok } else { Exit::Failed })
-}
-
 /// Follows an evaluation to its end, then the deployment it belongs to.
 pub(crate) async fn evaluation(client: &Client, id: &str, verbose: bool) -> Result<Exit> {
     println!("==> Monitoring evaluation {:?}", output::id(id, verbose));
@@ -90,7 +127,8 @@ pub(crate) async fn evaluation(client: &Client, id: &str, verbose: bool) -> Resu
     }
 }
 
-async fn settled(client: &Client, id: &str) -> Result<Evaluation> {
+/// An evaluation once nothing is done about it any more for now.
+pub(crate) async fn settled(client: &Client, id: &str) -> Result<Evaluation> {
     let mut answer = client.evaluation(id).await?;
     while !answer.data.status.is_terminal() && answer.data.status != EvalStatus::Blocked {
         answer = client.get_after(&format!("/v1/evaluation/{id}"), answer.index, WAIT).await?;

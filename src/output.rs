@@ -1,12 +1,14 @@
 //! How things are printed.
 
 pub(crate) mod diff;
+pub(crate) mod shown;
 pub(crate) mod table;
 pub(crate) mod when;
 
 use anyhow::Result;
 use serde::Serialize;
 
+pub(crate) use shown::Shown;
 pub(crate) use table::{Pairs, Table};
 pub(crate) use when::{ago, date};
 

@@ -15,7 +15,7 @@ pub(crate) fn is_file(word: &str) -> bool {
 
 /// Reads a file (or standard input). JSON is as the API takes it; HCL never begins with a brace, so nobody has to say which it is.
 pub(crate) fn read<T: DeserializeOwned>(document: Document, path: &str, is_json: bool) -> Result<T> {
-    let bytes = context::value(if path == "-" { "-".to_owned() } else { format!("@{path}") }.as_str())?;
+    let bytes = context::content(path)?;
     if is_json || bytes.trim_ascii_start().starts_with(b"{") {
         return drover_model::json::from_slice(&bytes).with_context(|| format!("{path} is not the JSON that is wanted"));
     }

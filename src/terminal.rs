@@ -31,6 +31,23 @@ impl Drop for RawMode {
     }
 }
 
+/// Whether somebody can be asked.
+pub(crate) fn is_there() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// Asks, and takes everything but a clear yes as a no.
+pub(crate) async fn confirmed(question: &str) -> io::Result<bool> {
+    eprint!("{question} [y/N] ");
+    // Beside the thread that the runtime has, so that Ctrl-C is heard while nobody answers.
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = answer.await.map_err(io::Error::other)??;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
 /// Rows and columns, when there is a terminal.
 pub(crate) fn size() -> Option<(u16, u16)> {
     terminal_size::terminal_size().map(|(width, height)| (height.0, width.0))

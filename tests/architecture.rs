@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// Which crates of ours each crate may use. `docs/ARCHITECTURE.md` says why.
 const EDGES: &[(&str, &[&str])] = &[
-    ("drover", &["drover-agent", "drover-api", "drover-bench", "drover-jobspec", "drover-model", "drover-runtime"]),
+    ("drover", &["drover-agent", "drover-api", "drover-bench", "drover-jobspec", "drover-model", "drover-runtime", "drover-template"]),
     (
         "drover-agent",
         &["drover-client", "drover-integrations", "drover-jobspec", "drover-model", "drover-runtime", "drover-server", "drover-template"],

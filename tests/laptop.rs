@@ -31,6 +31,46 @@ const STUBBORN: &str = r#"job "stubborn" {
 }
 "#;
 
+/// Two that are restarted one after the other.
+const PAIR: &str = r#"job "pair" {
+  group "g" {
+    count = 2
+    update {
+      min_healthy_time = "10ms"
+    }
+    task "t" {
+      driver = "raw_exec"
+      config {
+        command = "/bin/sleep"
+        args    = ["3600"]
+      }
+    }
+  }
+}
+"#;
+
+/// Prints what it is dispatched with.
+const GREET: &str = r#"job "greet" {
+  type = "batch"
+  parameterized {
+    payload       = "required"
+    meta_required = ["who"]
+  }
+  group "g" {
+    task "t" {
+      driver = "raw_exec"
+      config {
+        command = "/bin/sh"
+        args    = ["-c", "echo $NOMAD_META_who; cat local/text"]
+      }
+      dispatch_payload {
+        file = "text"
+      }
+    }
+  }
+}
+"#;
+
 /// A throw-away agent, ended with the test.
 struct Laptop {
     agent: Child,
@@ -73,9 +113,34 @@ impl Laptop {
         child.wait_with_output().unwrap()
     }
 
-    fn signal(&self) {
-        assert!(Command::new("kill").args(["-INT", &self.agent.id().to_string()]).status().unwrap().success());
+    /// What a command prints that ends well.
+    fn ok(&self, words: &[&str]) -> String {
+        let done = self.drover(words, b"");
+        assert!(done.status.success(), "{words:?}: {done:?}");
+        String::from_utf8(done.stdout).unwrap()
     }
+
+    /// What a command says that is refused.
+    fn refused(&self, words: &[&str]) -> String {
+        let done = self.drover(words, b"");
+        assert_eq!(done.status.code(), Some(1), "{words:?}: {done:?}");
+        String::from_utf8(done.stderr).unwrap()
+    }
+
+    /// Registers a job.
+    fn run(&self, folder: &Path, name: &str, text: &str) {
+        let file = folder.join(name);
+        std::fs::write(&file, text).unwrap();
+        self.ok(&["job", "run", "-detach", file.to_str().unwrap()]);
+    }
+
+    fn signal(&self) {
+        interrupt(&self.agent);
+    }
+}
+
+fn interrupt(child: &Child) {
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
 }
 
 impl Drop for Laptop {
@@ -99,11 +164,8 @@ fn wait<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
 #[test]
 fn a_job_is_run_worked_in_and_left_without_a_trace() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("stubborn.nomad.hcl");
-    std::fs::write(&file, STUBBORN).unwrap();
     let mut laptop = Laptop::start(folder.path());
-    let run = laptop.drover(&["job", "run", "-detach", file.to_str().unwrap()], b"");
-    assert!(run.status.success(), "{run:?}");
+    laptop.run(folder.path(), "stubborn.nomad.hcl", STUBBORN);
     let exec = |laptop: &Laptop, command: &[&str], input: &[u8]| {
         laptop.drover(&[&["alloc", "exec", "-job", "stubborn"][..], command].concat(), input)
     };
@@ -123,24 +185,18 @@ fn a_job_is_run_worked_in_and_left_without_a_trace() {
 
     let why = |job: &str| String::from_utf8_lossy(&laptop.drover(&["job", "why", job], b"").stdout).into_owned();
     assert_eq!(why("stubborn"), "Everything that it asks for is running.\n");
-    let huge = folder.path().join("huge.nomad.hcl");
-    std::fs::write(
-        &huge,
-        STUBBORN
-            .replace("\"stubborn\" {", "\"huge\" {\n type = \"batch\"")
-            .replace("config {", "resources {\n memory = 999999999\n }\n config {"),
-    )
-    .unwrap();
-    let run = laptop.drover(&["job", "run", "-detach", huge.to_str().unwrap()], b"");
-    assert!(run.status.success(), "{run:?}");
+    let huge = STUBBORN.replace("\"stubborn\" {", "\"huge\" {\n type = \"batch\"");
+    laptop.run(folder.path(), "huge.nomad.hcl", &huge.replace("config {", "resources {\n memory = 999999999\n }\n config {"));
     let sentence = "g: 1 of 1 could not be placed: fits on 0 of 1 nodes: 1 lacks 999999999 MiB";
     wait("why it is pending", || why("huge").starts_with(sentence).then_some(()));
 
-    let scaled = laptop.drover(&["job", "scale", "-detach", "huge", "0"], b"");
-    assert!(scaled.status.success(), "{scaled:?}");
+    laptop.ok(&["job", "scale", "-detach", "huge", "0"]);
     wait("nothing is asked for any more", || (!why("huge").starts_with("g:")).then_some(()));
-    let refused = laptop.drover(&["job", "scale", "huge", "some"], b"");
-    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("is no number of allocations"), "{refused:?}");
+    assert!(laptop.refused(&["job", "scale", "huge", "some"]).contains("is no number of allocations"));
+    let monitor = Followed::start(&laptop, &folder.path().join("monitor.log"));
+    jobs_are_stopped_started_and_restarted(&laptop, folder.path());
+    jobs_are_dispatched(&laptop, folder.path());
+    monitor.ends_with_a_signal();
 
     let process = PathBuf::from(format!("/proc/{pid}"));
     assert!(process.exists());
@@ -152,4 +208,84 @@ fn a_job_is_run_worked_in_and_left_without_a_trace() {
     let ended = laptop.agent.wait().unwrap();
     assert!(ended.success(), "{ended:?} {}", laptop.text());
     assert!(!process.exists(), "nothing is left behind");
+}
+
+fn jobs_are_stopped_started_and_restarted(laptop: &Laptop, folder: &Path) {
+    laptop.run(folder, "pair.nomad.hcl", PAIR);
+    assert!(laptop.refused(&["job", "start", "pair"]).contains("is not stopped"));
+    laptop.ok(&["job", "stop", "-detach", "pair"]);
+    // Its deployment is followed to the end: both run and are healthy then.
+    assert!(laptop.ok(&["job", "start", "pair"]).contains("Status = successful"));
+
+    let allocations = || {
+        let stubs: serde_json::Value = serde_json::from_str(&laptop.ok(&["job", "allocs", "-json", "pair"])).unwrap();
+        let live = stubs.as_array().unwrap().iter().filter(|stub| stub["ClientStatus"] == "running" && stub["DesiredStatus"] == "run");
+        let known = live.map(|stub| (stub["ID"].as_str().unwrap().to_owned(), stub["TaskStates"]["t"]["Restarts"].as_u64().unwrap()));
+        known.collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let before = allocations();
+    let restarted = laptop.ok(&["job", "restart", "-batch-size", "50%", "-group", "g", "pai"]);
+    assert!(restarted.contains("Batch 2 of 2") && restarted.contains("All allocations restarted"), "{restarted}");
+    wait("both allocations in place, with new processes", || {
+        (allocations().keys().eq(before.keys()) && allocations() != before).then_some(())
+    });
+    laptop.ok(&["job", "restart", "-batch-size", "2", "-reschedule", "pair"]);
+    wait("two others", || (allocations().len() == 2 && allocations().keys().all(|id| !before.contains_key(id))).then_some(()));
+    for (words, said) in [
+        (&["job", "restart", "-task", "x", "pair"][..], "has no task \"x\""),
+        (&["job", "restart", "-group", "x", "pair"], "has no group \"x\""),
+        (&["job", "restart", "-batch-wait", "ask", "pair"], "nobody can be asked"),
+        (&["job", "restart", "-batch-size", "0", "pair"], "number from 1"),
+        (&["job", "periodic", "force", "pair"], "non-periodic"),
+    ] {
+        let refused = laptop.refused(words);
+        assert!(refused.contains(said), "{words:?}: {refused}");
+    }
+}
+
+fn jobs_are_dispatched(laptop: &Laptop, folder: &Path) {
+    laptop.run(folder, "greet.nomad.hcl", GREET);
+    let words =
+        ["job", "dispatch", "-detach", "-meta", "who=you", "-id-prefix-template", "early", "-idempotency-token", "once", "greet", "-"];
+    let dispatched = laptop.drover(&words, b"hello");
+    let text = String::from_utf8_lossy(&dispatched.stdout).into_owned();
+    assert!(dispatched.status.success() && text.starts_with("Dispatched Job ID = greet/dispatch-early-"), "{dispatched:?}");
+    let id = text.lines().next().unwrap().rsplit(' ').next().unwrap();
+    wait("what the job prints", || (laptop.drover(&["alloc", "logs", "-job", id], b"").stdout == b"you\nhello").then_some(()));
+    let again = laptop.drover(&words, b"hello");
+    assert!(again.status.success() && String::from_utf8_lossy(&again.stdout).contains(id), "{again:?}");
+    assert!(laptop.refused(&["job", "dispatch", "greet", "-"]).contains("Payload is not provided"));
+    assert!(laptop.refused(&["job", "dispatch", "-meta", "who", "greet"]).contains("write it as KEY=VALUE"));
+    assert_eq!(laptop.ok(&["agent-info", "-t", "{{.config.Region}}"]), "global\n");
+    assert!(laptop.refused(&["agent-info", "-t", "{{.config.region}}"]).contains("no entry for key"));
+}
+
+/// The agent's log, as somebody follows it.
+struct Followed {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Followed {
+    fn start(laptop: &Laptop, log: &Path) -> Self {
+        let mut command = Command::new(BINARY);
+        command.args(["monitor", "-log-level", "trace"]).env("NOMAD_ADDR", &laptop.address);
+        let child = command.stdin(Stdio::null()).stdout(File::create(log).unwrap()).spawn().unwrap();
+        Self { child, log: log.to_owned() }
+    }
+
+    fn ends_with_a_signal(mut self) {
+        wait("a line of the agent's log", || std::fs::read_to_string(&self.log).unwrap().contains("[DEBUG] openraft").then_some(()));
+        let text = std::fs::read_to_string(&self.log).unwrap();
+        assert!(text.contains("[INFO]  client.") && !text.contains("    2"), "lines as they are, from the beginning of the line");
+        interrupt(&self.child);
+        assert_eq!(self.child.wait().unwrap().code(), Some(130));
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }

@@ -24,6 +24,7 @@ mod job;
 mod jobs;
 mod kv;
 mod metrics;
+mod monitor;
 mod namespaces;
 mod node_pools;
 mod nodes;

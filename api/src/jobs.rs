@@ -11,7 +11,7 @@ use drover_model::{
     plan::PlanAnnotations,
     rpc::job::WhyReport,
     spec::JobSpec,
-    view::{AllocationStub, JobListStub},
+    view::{AllocationStub, JobListStub, JobScaleStatus},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -65,6 +65,45 @@ pub struct RevertRequest {
     pub job_id: String,
     pub job_version: u64,
     pub enforce_prior_version: Option<u64>,
+}
+
+/// A group's new count.
+#[derive(Clone, Copy, Debug)]
+pub struct ScaleRequest<'a> {
+    pub job_id: &'a str,
+    pub group: &'a str,
+    pub count: u32,
+    /// What the job's scaling events shall say of it.
+    pub message: &'a str,
+    /// The modify index that the job must still have; 0: any.
+    pub check_index: u64,
+}
+
+/// What a parameterized job is dispatched with.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DispatchRequest {
+    #[serde(with = "drover_model::json::base64")]
+    pub payload: Vec<u8>,
+    pub meta: BTreeMap<String, String>,
+    /// Stands in the new job's id; empty: nothing does.
+    pub id_prefix_template: String,
+    /// 0: that of the parameterized job.
+    pub priority: u8,
+    /// A second request with the same one makes no second job; empty: each does.
+    #[serde(skip)]
+    pub idempotency_token: String,
+}
+
+/// The job that was made of a parameterized one.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Dispatched {
+    #[serde(rename = "DispatchedJobID")]
+    pub dispatched_job_id: String,
+    /// Empty when there is nothing to evaluate.
+    #[serde(rename = "EvalID")]
+    pub eval_id: String,
 }
 
 /// What a job would change if it was registered now.
@@ -125,8 +164,16 @@ impl Client {
         self.put("/v1/validate/job", &[], &serde_json::json!({ "Job": job })).await
     }
 
-    pub async fn deregister(&self, id: &str, purge: bool, no_shutdown_delay: bool) -> Result<Answer<Registered>, Error> {
-        let query = [("purge", flag(purge)), ("no_shutdown_delay", flag(no_shutdown_delay))];
+    /// Stops a job; with `purge`, forgets it. `eval_priority`: that of the evaluation, else the job's own.
+    pub async fn deregister(
+        &self,
+        id: &str,
+        purge: bool,
+        no_shutdown_delay: bool,
+        eval_priority: Option<u8>,
+    ) -> Result<Answer<Registered>, Error> {
+        let priority = eval_priority.unwrap_or(0).to_string();
+        let query = [("purge", flag(purge)), ("no_shutdown_delay", flag(no_shutdown_delay)), ("eval_priority", priority.as_str())];
         self.delete(&format!("/v1/job/{}", segment(id)), &query).await
     }
 
@@ -139,15 +186,44 @@ impl Client {
         self.put(&format!("/v1/job/{}/evaluate", segment(id)), &[], &body).await
     }
 
-    /// `check_index`: the modify index that the job must still have; 0: any.
-    pub async fn scale(&self, id: &str, group: &str, count: u32, check_index: u64) -> Result<Answer<Registered>, Error> {
+    pub async fn scale(&self, request: &ScaleRequest<'_>) -> Result<Answer<Registered>, Error> {
         let body = serde_json::json!({
-            "Count": count,
-            "Target": { "Job": id, "Group": group },
-            "Message": "submitted using the command line",
-            "JobModifyIndex": check_index,
+            "Count": request.count,
+            "Target": { "Job": request.job_id, "Group": request.group },
+            "Message": request.message,
+            "JobModifyIndex": request.check_index,
         });
-        self.put(&format!("/v1/job/{}/scale", segment(id)), &[], &body).await
+        self.put(&format!("/v1/job/{}/scale", segment(request.job_id)), &[], &body).await
+    }
+
+    /// What scaled the groups of a job, and how many of each there are.
+    pub async fn scale_status(&self, id: &str) -> Result<Answer<JobScaleStatus>, Error> {
+        self.get(&format!("/v1/job/{}/scale", segment(id)), &[]).await
+    }
+
+    /// The job as it would have to be sent to be registered again.
+    pub async fn job_spec(&self, id: &str) -> Result<Answer<JobSpec>, Error> {
+        self.get(&format!("/v1/job/{}", segment(id)), &[]).await
+    }
+
+    /// What a version of a job was submitted as; a job that was sent as JSON alone has nothing.
+    pub async fn job_submission(&self, id: &str, version: u64) -> Result<Option<JobSubmission>, Error> {
+        match self.get(&format!("/v1/job/{}/submission", segment(id)), &[("version", &version.to_string())]).await {
+            Ok(answer) => Ok(Some(answer.data)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a job of a parameterized one.
+    pub async fn dispatch(&self, id: &str, request: &DispatchRequest) -> Result<Answer<Dispatched>, Error> {
+        let query = [("idempotency_token", request.idempotency_token.as_str())];
+        self.put(&format!("/v1/job/{}/dispatch", segment(id)), &query, request).await
+    }
+
+    /// Launches a periodic job now, whatever its times are.
+    pub async fn force_periodic(&self, id: &str) -> Result<Answer<Registered>, Error> {
+        self.put(&format!("/v1/job/{}/periodic/force", segment(id)), &[], &serde_json::json!({})).await
     }
 
     pub async fn job_versions(&self, id: &str) -> Result<Answer<VersionsAnswer>, Error> {

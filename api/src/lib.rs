@@ -25,7 +25,9 @@ mod volumes;
 
 pub use deployments::DeploymentChanged;
 pub use exec::{ExecInput, ExecOutput, ExecReader, ExecRequest, ExecWriter};
-pub use jobs::{PlanAnswer, RegisterRequest, Registered, RevertRequest, Validation, VersionsAnswer};
-pub use operator::{GossipKeys, Member, Members};
+pub use jobs::{
+    DispatchRequest, Dispatched, PlanAnswer, RegisterRequest, Registered, RevertRequest, ScaleRequest, Validation, VersionsAnswer,
+};
+pub use operator::{GossipKeys, Member, Members, MonitorRequest};
 pub use storage::SecretWritten;
 pub use volumes::VolumeAnswer;

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use drover_model::rpc::{
     autopilot::{AutopilotConfig, AutopilotHealth},
     operator::{LeadershipTransferred, RaftConfiguration, SchedulerConfigUpdated, SchedulerConfigView},
     status::ServerJoined,
 };
+use futures::Stream;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client, Error, segment};
+use crate::{
+    client::{Answer, Client, Error, segment},
+    jobs::flag,
+};
 
 /// The servers, as the agent that was asked sees them.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -46,6 +51,20 @@ pub struct Member {
     pub tags: BTreeMap<String, String>,
 }
 
+/// What of an agent's log is followed.
+#[derive(Clone, Copy, Debug)]
+pub struct MonitorRequest<'a> {
+    /// `trace`, `debug`, `info`, `warn` or `error`.
+    pub log_level: &'a str,
+    pub json: bool,
+    /// Where in the code each line comes from.
+    pub include_location: bool,
+    /// The node that the agent must be; empty: any.
+    pub node_id: &'a str,
+    /// The server that the agent must be: its name or `leader`; empty: any.
+    pub server_id: &'a str,
+}
+
 impl Client {
     pub async fn members(&self) -> Result<Answer<Members>, Error> {
         self.get("/v1/agent/members", &[]).await
@@ -53,6 +72,19 @@ impl Client {
 
     pub async fn agent_self(&self) -> Result<Answer<Value>, Error> {
         self.get("/v1/agent/self", &[]).await
+    }
+
+    /// The agent's log from now on, line by line, without an end.
+    pub async fn monitor(&self, request: &MonitorRequest<'_>) -> Result<impl Stream<Item = Result<Bytes, Error>> + use<>, Error> {
+        let query = [
+            ("log_level", request.log_level),
+            ("log_json", flag(request.json)),
+            ("log_include_location", flag(request.include_location)),
+            ("node_id", request.node_id),
+            ("server_id", request.server_id),
+            ("plain", "true"),
+        ];
+        self.stream("/v1/agent/monitor", &query).await
     }
 
     /// The leader's RPC address; empty when there is none.

@@ -2,14 +2,18 @@
 
 pub(crate) mod allocs;
 pub(crate) mod deployments;
+pub(crate) mod dispatch;
 pub(crate) mod eval;
 pub(crate) mod history;
 pub(crate) mod inspect;
+pub(crate) mod periodic;
 pub(crate) mod plan;
 pub(crate) mod promote;
+pub(crate) mod restart;
 pub(crate) mod revert;
 pub(crate) mod run;
 pub(crate) mod scale;
+pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod validate;
@@ -31,6 +35,10 @@ verbs! {
     Status(status::Args),
     /// Stop a job
     Stop(stop::Args),
+    /// Start a job that was stopped
+    Start(start::Args),
+    /// Restart the allocations of a job, batch by batch
+    Restart(restart::Args),
     /// Print a job's specification
     Inspect(inspect::Args),
     /// Show a job's versions
@@ -41,6 +49,11 @@ verbs! {
     Promote(promote::Args),
     /// Change how many allocations a group has
     Scale(scale::Args),
+    /// Make a job of a parameterized one
+    Dispatch(dispatch::Args),
+    /// Launch periodic jobs
+    #[command(subcommand)]
+    Periodic(periodic::Command),
     /// Evaluate a job again
     Eval(eval::Args),
     /// List a job's allocations

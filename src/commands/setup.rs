@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use drover_agent::setup::{Found, Mode, Step};
 
-use crate::{context::Reach, exit::Exit, output::Table, verbs};
+use crate::{context::Reach, exit::Exit, output::Table, terminal, verbs};
 
 pub(crate) mod consul;
 pub(crate) mod vault;
@@ -63,22 +63,19 @@ impl Common {
     }
 
     /// Asks whether to go on, unless nothing would change or the flags have answered.
-    fn confirm(&self, product: &str, steps: &[Step]) -> Result<bool> {
+    async fn confirm(&self, product: &str, steps: &[Step]) -> Result<bool> {
         let change = |step: &&Step| if self.destroy { step.found != Found::Missing } else { step.found != Found::AsWanted };
         let pending: Vec<&Step> = steps.iter().filter(change).collect();
         if pending.is_empty() || self.yes {
             return Ok(true);
         }
-        if !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+        if !terminal::is_there() {
             bail!("this would change {product}: add -y to do so");
         }
         for step in &pending {
             eprintln!("  {} {}", if self.destroy { "remove" } else { "write" }, step.what);
         }
-        eprint!("Change {product}? [y/N] ");
-        let mut answer = String::new();
-        std::io::stdin().read_line(&mut answer)?;
-        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+        Ok(terminal::confirmed(&format!("Change {product}?")).await?)
     }
 
     fn print(&self, steps: &[Step]) -> Result<Exit> {

@@ -32,6 +32,7 @@ pub use dependency::{Dependency, Scope};
 pub use engine::{
     Compiled, Engine, Environment, Error, ErrorKind, GoTemplates, HandlebarsTemplates, Language, Options, Outcome, Pass, View,
 };
+pub use go::render_value;
 pub use host::{Host, InterfaceAddress};
 pub use runner::{Event, Failure, Rendered, TemplateConfig, TemplateRunner, Wait, Warning};
 pub use source::{Observed, Source, SourceError, Subscription};

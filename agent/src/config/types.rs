@@ -70,7 +70,8 @@ pub struct LogConfig {
     pub file: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// From the most talkative on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
     Trace,
     Debug,
@@ -91,6 +92,18 @@ impl LogLevel {
             "error" | "err" => Self::Error,
             "off" => Self::Off,
             _ => return None,
+        })
+    }
+
+    /// The same for who gathers events; none: none of them.
+    pub(crate) fn tracing(self) -> Option<tracing::Level> {
+        Some(match self {
+            Self::Trace => tracing::Level::TRACE,
+            Self::Debug => tracing::Level::DEBUG,
+            Self::Info => tracing::Level::INFO,
+            Self::Warn => tracing::Level::WARN,
+            Self::Error => tracing::Level::ERROR,
+            Self::Off => return None,
         })
     }
 

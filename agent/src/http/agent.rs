@@ -30,6 +30,7 @@ pub(super) async fn route(call: Call, rest: String) -> Outcome {
     match (rest.as_str(), call.verb()) {
         ("self", Verb::Get) => about(call).await,
         ("members", Verb::Get) => members(call).await,
+        ("monitor", Verb::Get) => super::monitor::monitor(call).await,
         ("health", Verb::Get) => health(call).await,
         ("servers", Verb::Get) => {
             let peers = call.api.backend().call(PeersGet {}).await?;
@@ -43,7 +44,7 @@ pub(super) async fn route(call: Call, rest: String) -> Outcome {
         ("keyring/use", Verb::Write) => keyring(call, KeyOperation::Use).await,
         ("keyring/remove", Verb::Write | Verb::Delete) => keyring(call, KeyOperation::Remove).await,
         ("keyring/list" | "keyring/install" | "keyring/use" | "keyring/remove", _) => Err(invalid_method()),
-        ("self" | "members" | "health" | "servers" | "join" | "force-leave", _) => Err(invalid_method()),
+        ("self" | "members" | "monitor" | "health" | "servers" | "join" | "force-leave", _) => Err(invalid_method()),
         _ => nowhere(),
     }
 }

@@ -5,22 +5,18 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    monitor,
+    monitor::Follow,
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The allocation's id, or the start of it
     allocation: String,
-    /// Return once the servers know
-    #[arg(long)]
-    detach: bool,
+    #[command(flatten)]
+    follow: Follow,
     /// Without the group's and the tasks' shutdown_delay
     #[arg(long)]
     no_shutdown_delay: bool,
-    /// Print whole ids
-    #[arg(long)]
-    verbose: bool,
 }
 
 impl Args {
@@ -30,11 +26,7 @@ impl Args {
             let id = super::find(&client, &self.allocation).await?.id.to_string();
             let stopped = client.stop_allocation(&id, self.no_shutdown_delay).await?.data;
             let evaluation = stopped["EvalID"].as_str().unwrap_or_default();
-            if self.detach || evaluation.is_empty() {
-                println!("{evaluation}");
-                return Ok(Exit::Ok);
-            }
-            monitor::evaluation(&client, evaluation, self.verbose).await
+            self.follow.evaluation(&client, evaluation, evaluation).await
         })
     }
 }

@@ -5,19 +5,15 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    monitor,
+    monitor::Follow,
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The deployment's id, or the start of it
     deployment: String,
-    /// Return once the servers know
-    #[arg(long)]
-    detach: bool,
-    /// Print whole ids
-    #[arg(long)]
-    verbose: bool,
+    #[command(flatten)]
+    follow: Follow,
 }
 
 impl Args {
@@ -30,11 +26,8 @@ impl Args {
             if let Some(version) = failed.reverted_job_version {
                 println!("Rolling back to job version {version}");
             }
-            if self.detach || failed.eval_id.is_empty() {
-                return Ok(Exit::Ok);
-            }
             // What follows a wanted failure is not an error of this command.
-            monitor::evaluation(&client, &failed.eval_id, self.verbose).await.map(|_| Exit::Ok)
+            self.follow.evaluation(&client, &failed.eval_id, "").await.map(|_| Exit::Ok)
         })
     }
 }

@@ -6,7 +6,7 @@ use drover_api::Client;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    monitor,
+    monitor::{Follow, done},
 };
 
 #[derive(clap::Args, Debug)]
@@ -16,12 +16,8 @@ pub(crate) struct Args {
     /// Promote this group only
     #[arg(long = "group")]
     groups: Vec<String>,
-    /// Return once the canaries are promoted
-    #[arg(long)]
-    detach: bool,
-    /// Print whole ids
-    #[arg(long)]
-    verbose: bool,
+    #[command(flatten)]
+    follow: Follow,
 }
 
 impl Args {
@@ -29,16 +25,12 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let id = super::find(&client, &self.deployment).await?;
-            promote(&client, &id, &self.groups, self.detach, self.verbose).await
+            promote(&client, &id, &self.groups, self.follow).await
         })
     }
 }
 
-pub(crate) async fn promote(client: &Client, id: &str, groups: &[String], detach: bool, verbose: bool) -> Result<Exit> {
+pub(crate) async fn promote(client: &Client, id: &str, groups: &[String], follow: Follow) -> Result<Exit> {
     let promoted = client.promote(id, groups).await?.data;
-    if detach || promoted.eval_id.is_empty() {
-        println!("Deployment {id:?} promoted\nEvaluation ID: {}", promoted.eval_id);
-        return Ok(Exit::Ok);
-    }
-    monitor::evaluation(client, &promoted.eval_id, verbose).await
+    follow.evaluation(client, &promoted.eval_id, &done(&format!("Deployment {id:?} promoted"), &promoted.eval_id)).await
 }

@@ -5,19 +5,15 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    monitor,
+    monitor::Follow,
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The deployment's id, or the start of it
     deployment: String,
-    /// Return once the servers know
-    #[arg(long)]
-    detach: bool,
-    /// Print whole ids
-    #[arg(long)]
-    verbose: bool,
+    #[command(flatten)]
+    follow: Follow,
 }
 
 impl Args {
@@ -27,10 +23,7 @@ impl Args {
             let id = super::find(&client, &self.deployment).await?;
             let resumed = client.pause_deployment(&id, false).await?.data;
             println!("Deployment {id:?} resumed");
-            if self.detach || resumed.eval_id.is_empty() {
-                return Ok(Exit::Ok);
-            }
-            monitor::evaluation(&client, &resumed.eval_id, self.verbose).await
+            self.follow.evaluation(&client, &resumed.eval_id, "").await
         })
     }
 }

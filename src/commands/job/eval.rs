@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    monitor,
+    monitor::Follow,
 };
 
 #[derive(clap::Args, Debug)]
@@ -15,12 +15,8 @@ pub(crate) struct Args {
     /// Reschedule failed allocations now, whatever their policy says
     #[arg(long)]
     force_reschedule: bool,
-    /// Return once the evaluation is made
-    #[arg(long)]
-    detach: bool,
-    /// Print whole ids
-    #[arg(long)]
-    verbose: bool,
+    #[command(flatten)]
+    follow: Follow,
 }
 
 impl Args {
@@ -29,11 +25,8 @@ impl Args {
         block_on(async {
             let id = super::find(&client, &self.job).await?;
             let evaluated = client.evaluate(&id, self.force_reschedule).await?.data;
-            if self.detach {
-                println!("Created eval ID: {:?}", evaluated.eval_id);
-                return Ok(Exit::Ok);
-            }
-            monitor::evaluation(&client, &evaluated.eval_id, self.verbose).await
+            let created = format!("Created eval ID: {:?}", evaluated.eval_id);
+            self.follow.evaluation(&client, &evaluated.eval_id, &created).await
         })
     }
 }

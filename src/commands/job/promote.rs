@@ -6,6 +6,7 @@ use crate::{
     commands::deployment::promote::promote,
     context::{Reach, block_on},
     exit::Exit,
+    monitor::Follow,
 };
 
 #[derive(clap::Args, Debug)]
@@ -15,12 +16,8 @@ pub(crate) struct Args {
     /// Promote this group only
     #[arg(long = "group")]
     groups: Vec<String>,
-    /// Return once the canaries are promoted
-    #[arg(long)]
-    detach: bool,
-    /// Print whole ids
-    #[arg(long)]
-    verbose: bool,
+    #[command(flatten)]
+    follow: Follow,
 }
 
 impl Args {
@@ -30,7 +27,7 @@ impl Args {
             let id = super::find(&client, &self.job).await?;
             let deployment = client.job_latest_deployment(&id).await?.data;
             let deployment = deployment.with_context(|| format!("job {id:?} has no deployment to promote"))?;
-            promote(&client, &deployment.id.to_string(), &self.groups, self.detach, self.verbose).await
+            promote(&client, &deployment.id.to_string(), &self.groups, self.follow).await
         })
     }
 }

@@ -6,7 +6,7 @@ use drover_api::RevertRequest;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    monitor,
+    monitor::{Follow, done},
 };
 
 /// Exit codes are those of `job run`
@@ -16,12 +16,8 @@ pub(crate) struct Args {
     job: String,
     /// The version to bring back
     version: u64,
-    /// Return once the version is registered
-    #[arg(long)]
-    detach: bool,
-    /// Print whole ids
-    #[arg(long)]
-    verbose: bool,
+    #[command(flatten)]
+    follow: Follow,
 }
 
 impl Args {
@@ -31,11 +27,7 @@ impl Args {
             let job_id = super::find(&client, &self.job).await?;
             let request = RevertRequest { job_id, job_version: self.version, enforce_prior_version: None };
             let reverted = client.revert(&request).await?.data;
-            if self.detach || reverted.eval_id.is_empty() {
-                println!("Job reverted\nEvaluation ID: {}", reverted.eval_id);
-                return Ok(Exit::Ok);
-            }
-            monitor::evaluation(&client, &reverted.eval_id, self.verbose).await
+            self.follow.evaluation(&client, &reverted.eval_id, &done("Job reverted", &reverted.eval_id)).await
         })
     }
 }

@@ -7,7 +7,8 @@ use crate::{
     context::{Reach, block_on},
     exit::Exit,
     jobfile::JobFile,
-    monitor, output,
+    monitor::{Follow, done},
+    output,
 };
 
 /// Exit codes: 0 deployed, 1 refused (nothing registered), 2 not all placed or deployment failed, 3 failed and reverted, 4 waits for a promotion
@@ -15,9 +16,6 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     file: JobFile,
-    /// Return once the job is registered
-    #[arg(long)]
-    detach: bool,
     /// Register only if the job's modify index is this (0: only a new job)
     #[arg(long, value_name = "INDEX")]
     check_index: Option<u64>,
@@ -36,9 +34,8 @@ pub(crate) struct Args {
     /// Override soft policies
     #[arg(long, hide = true)]
     policy_override: bool,
-    /// Print whole ids
-    #[arg(long)]
-    verbose: bool,
+    #[command(flatten)]
+    follow: Follow,
 }
 
 impl Args {
@@ -63,15 +60,7 @@ impl Args {
             if !registered.warnings.is_empty() {
                 eprintln!("Warnings:\n\n{}\n", registered.warnings);
             }
-            if registered.eval_id.is_empty() {
-                println!("Job registration successful");
-                return Ok(Exit::Ok);
-            }
-            if self.detach {
-                println!("Job registration successful\nEvaluation ID: {}", registered.eval_id);
-                return Ok(Exit::Ok);
-            }
-            monitor::evaluation(&client, &registered.eval_id, self.verbose).await
+            self.follow.evaluation(&client, &registered.eval_id, &done("Job registration successful", &registered.eval_id)).await
         })
     }
 }

@@ -1,12 +1,16 @@
 //! `drover job scale`
 
 use anyhow::{Result, bail};
+use drover_api::ScaleRequest;
 
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    monitor,
+    monitor::Follow,
 };
+
+/// What the job's scaling events say of who changed the count.
+const MESSAGE: &str = "submitted using the command line";
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
@@ -18,12 +22,8 @@ pub(crate) struct Args {
     /// Only if the job still has this modify index
     #[arg(long, value_name = "INDEX", default_value_t = 0)]
     check_index: u64,
-    /// Return once the job is changed
-    #[arg(long)]
-    detach: bool,
-    /// Print whole ids
-    #[arg(long)]
-    verbose: bool,
+    #[command(flatten)]
+    follow: Follow,
 }
 
 impl Args {
@@ -45,12 +45,11 @@ impl Args {
                     only.clone()
                 }
             };
-            let scaled = client.scale(&id, &group, count, self.check_index).await?.data;
-            if self.detach || scaled.eval_id.is_empty() {
-                println!("{id} shall have {count} of {group}");
-                return Ok(Exit::Ok);
-            }
-            monitor::evaluation(&client, &scaled.eval_id, self.verbose).await
+            let scaled = client
+                .scale(&ScaleRequest { job_id: &id, group: &group, count, message: MESSAGE, check_index: self.check_index })
+                .await?
+                .data;
+            self.follow.evaluation(&client, &scaled.eval_id, &format!("{id} shall have {count} of {group}")).await
         })
     }
 }

@@ -44,7 +44,7 @@ impl Args {
         };
         block_on(async {
             let mode = common.mode();
-            if mode != Mode::Check && !common.confirm("Vault", &setup.run(Mode::Check).await?)? {
+            if mode != Mode::Check && !common.confirm("Vault", &setup.run(Mode::Check).await?).await? {
                 return Ok(Exit::Error);
             }
             common.print(&setup.run(mode).await?)

@@ -13,19 +13,19 @@ use crate::redact::redact;
 mod call;
 mod evaluate;
 
-/// One pass over a tree.
-pub(super) fn render(tree: &Tree, pass: &Pass<'_>) -> Result<Outcome, Error> {
+/// One pass over a tree; `dot` is what it is given.
+pub(super) fn render(tree: &Tree, pass: &Pass<'_>, dot: &Value) -> Result<Outcome, Error> {
     let mut executor = Executor {
         tree,
         context: Context::new(pass),
         out: Vec::new(),
-        frame: Frame { template: "", variables: vec![("$", Value::Nil)] },
+        frame: Frame { template: "", variables: vec![("$", dot.clone())] },
         at: None,
         depth: 0,
         steps: 0,
     };
     let root = tree.templates.get("").map(Vec::as_slice).unwrap_or_default();
-    let walked = executor.walk(&Value::Nil, root);
+    let walked = executor.walk(dot, root);
     let Executor { context, out, .. } = executor;
     let failed = match walked {
         Err(Stop::Error(mut error)) => {

@@ -9,8 +9,10 @@ use super::function::Fault;
 use super::object::Object;
 
 mod deep;
+mod json;
 mod text;
 
+pub(crate) use json::of_json;
 pub(crate) use text::Text;
 
 /// Which signed integer type.
