@@ -24,6 +24,9 @@ enum Command {
     /// Register, change, watch and stop jobs
     #[command(subcommand)]
     Job(commands::job::Command),
+    /// What jobs let autoscalers do
+    #[command(subcommand)]
+    Scaling(commands::scaling::Command),
     /// Follow an agent's log
     Monitor(commands::monitor::Args),
     /// Show the figures that an agent keeps of itself
@@ -120,6 +123,7 @@ impl Cli {
         match self.command {
             Command::Agent(args) => args.run(reach),
             Command::Job(command) => command.run(reach),
+            Command::Scaling(command) => command.run(reach),
             Command::Monitor(args) => args.run(reach),
             Command::AgentInfo(args) => args.run(reach),
             Command::Deployment(command) => command.run(reach),

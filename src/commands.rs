@@ -15,6 +15,7 @@ pub(crate) mod namespace;
 pub(crate) mod node;
 pub(crate) mod operator;
 pub(crate) mod quota;
+pub(crate) mod scaling;
 pub(crate) mod secret;
 pub(crate) mod server;
 pub(crate) mod service;

@@ -113,7 +113,7 @@ pub(crate) fn unique<T>(kind: &str, prefix: &str, candidates: Vec<T>, id: impl F
         (None, 0) => bail!("no {kind} with prefix or id {prefix:?} found"),
         (None, _) => {
             let ids: Vec<String> = candidates.iter().map(id).collect();
-            bail!("prefix {prefix:?} matched {} {kind}s:\n  {}", ids.len(), ids.join("\n  "))
+            bail!("{prefix:?} is the start of {} {kind} ids:\n  {}", ids.len(), ids.join("\n  "))
         }
     }
 }

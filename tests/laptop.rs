@@ -193,6 +193,7 @@ fn a_job_is_run_worked_in_and_left_without_a_trace() {
     laptop.ok(&["job", "scale", "-detach", "huge", "0"]);
     wait("nothing is asked for any more", || (!why("huge").starts_with("g:")).then_some(()));
     assert!(laptop.refused(&["job", "scale", "huge", "some"]).contains("is no number of allocations"));
+    versions_and_counts_have_a_history(&laptop);
     let monitor = Followed::start(&laptop, &folder.path().join("monitor.log"));
     jobs_are_stopped_started_and_restarted(&laptop, folder.path());
     jobs_are_dispatched(&laptop, folder.path());
@@ -241,6 +242,25 @@ fn jobs_are_stopped_started_and_restarted(laptop: &Laptop, folder: &Path) {
         let refused = laptop.refused(words);
         assert!(refused.contains(said), "{words:?}: {refused}");
     }
+}
+
+/// Of the job that was scaled.
+fn versions_and_counts_have_a_history(laptop: &Laptop) {
+    let events = laptop.ok(&["job", "scaling-events", "-verbose", "huge"]);
+    let row: Vec<&str> = events.lines().nth(1).unwrap().split_whitespace().collect();
+    assert!(row[..3] == ["g", "0", "1"] && events.contains("submitted using the command line"), "{events}");
+    laptop.ok(&["job", "tag", "apply", "-name", "first", "-description", "one of it", "-version", "0", "huge"]);
+    let refused = laptop.refused(&["job", "tag", "apply", "-name", "first", "huge"]);
+    assert!(refused.contains("already exists on a different version"), "{refused}");
+    let history = laptop.ok(&["job", "history", "-p", "-diff-tag", "first", "huge"]);
+    assert!(history.contains("Tag Description = one of it") && history.contains("Count: \"1\" => \"0\""), "{history}");
+    laptop.ok(&["job", "revert", "-detach", "huge", "first"]);
+    assert_eq!(laptop.ok(&["job", "inspect", "-version", "2", "huge"]).matches("\"Count\": 1,").count(), 1);
+    laptop.ok(&["job", "tag", "unset", "-name", "first", "huge"]);
+    assert!(laptop.refused(&["job", "revert", "huge", "first"]).contains("has no version first"));
+    assert_eq!(laptop.ok(&["scaling", "policy", "list"]), "No policies found\n");
+    assert!(laptop.refused(&["scaling", "policy", "info", "x"]).contains("no scaling policy with prefix or id"));
+    laptop.ok(&["job", "scale", "-detach", "huge", "0"]);
 }
 
 fn jobs_are_dispatched(laptop: &Laptop, folder: &Path) {

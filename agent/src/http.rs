@@ -32,6 +32,7 @@ mod operator;
 mod quotas;
 mod reply;
 mod route;
+mod scaling;
 mod search;
 mod secret;
 mod serve;

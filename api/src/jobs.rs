@@ -6,12 +6,12 @@ use drover_model::{
     allocation::AllocMetric,
     deployment::Deployment,
     evaluation::Evaluation,
-    job::{Job, JobSubmission, JobSummary},
+    job::{Job, JobSubmission, JobSummary, VersionTag},
     json::List,
     plan::PlanAnnotations,
     rpc::job::WhyReport,
     spec::JobSpec,
-    view::{AllocationStub, JobListStub, JobScaleStatus},
+    view::{AllocationStub, JobListStub, JobScaleStatus, ScalingPolicy, ScalingPolicyStub},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -206,6 +206,26 @@ impl Client {
         self.get(&format!("/v1/job/{}", segment(id)), &[]).await
     }
 
+    /// Gives a version (none: the newest) a name, under which it is kept.
+    pub async fn tag_version(&self, id: &str, name: &str, version: Option<u64>, description: &str) -> Result<Answer<VersionTag>, Error> {
+        let body = serde_json::json!({ "Version": version, "Latest": version.is_none(), "Description": description });
+        self.put(&tag_path(id, name), &[], &body).await
+    }
+
+    /// Takes a version's name away.
+    pub async fn untag_version(&self, id: &str, name: &str) -> Result<Answer<VersionTag>, Error> {
+        self.delete(&tag_path(id, name), &[]).await
+    }
+
+    /// The scaling policies of jobs whose ids begin with `prefix`; of one job, of one type, where these are not empty.
+    pub async fn scaling_policies(&self, prefix: &str, job: &str, kind: &str) -> Result<Answer<Vec<ScalingPolicyStub>>, Error> {
+        self.get("/v1/scaling/policies", &[("prefix", prefix), ("job", job), ("type", kind)]).await
+    }
+
+    pub async fn scaling_policy(&self, id: &str) -> Result<Answer<ScalingPolicy>, Error> {
+        self.get(&format!("/v1/scaling/policy/{}", segment(id)), &[]).await
+    }
+
     /// What a version of a job was submitted as; a job that was sent as JSON alone has nothing.
     pub async fn job_submission(&self, id: &str, version: u64) -> Result<Option<JobSubmission>, Error> {
         match self.get(&format!("/v1/job/{}/submission", segment(id)), &[("version", &version.to_string())]).await {
@@ -224,6 +244,16 @@ impl Client {
     /// Launches a periodic job now, whatever its times are.
     pub async fn force_periodic(&self, id: &str) -> Result<Answer<Registered>, Error> {
         self.put(&format!("/v1/job/{}/periodic/force", segment(id)), &[], &serde_json::json!({})).await
+    }
+
+    /// With `diffs`, how each differs from the one before it, or from the one that `against` names by its number or its tag.
+    pub async fn job_history(&self, id: &str, diffs: bool, against: Option<&str>) -> Result<Answer<VersionsAnswer>, Error> {
+        let against = match against {
+            Some(number) if number.parse::<u64>().is_ok() => ("diff_version", number),
+            Some(tag) => ("diff_tag", tag),
+            None => ("diff_version", ""),
+        };
+        self.get(&format!("/v1/job/{}/versions", segment(id)), &[("diffs", flag(diffs)), against]).await
     }
 
     pub async fn job_versions(&self, id: &str) -> Result<Answer<VersionsAnswer>, Error> {
@@ -254,6 +284,10 @@ impl Client {
     pub async fn job_why(&self, id: &str) -> Result<Answer<WhyReport>, Error> {
         self.get(&format!("/v1/job/{}/why", segment(id)), &[]).await
     }
+}
+
+fn tag_path(id: &str, name: &str) -> String {
+    format!("/v1/job/{}/versions/{}/tag", segment(id), segment(name))
 }
 
 pub(crate) fn flag(set: bool) -> &'static str {

@@ -17,6 +17,7 @@ use crate::{
 pub use constraint::{Affinity, Constraint, Operand, Spread, SpreadTarget};
 pub use network::{DnsConfig, NetworkMode, NetworkResource, Port};
 pub use resources::{RequestedDevice, Resources};
+pub use scaling::{ScalingEvent, StoredScaling};
 pub use service::{Check, CheckRestart, CheckType, Provider, Service, Weights};
 pub use strategy::{
     DelayFunction, DisconnectStrategy, HealthCheck, MigrateStrategy, ReschedulePolicy, RestartMode, RestartPolicy, UpdateStrategy,
@@ -29,6 +30,7 @@ pub use task::{
 mod constraint;
 mod network;
 mod resources;
+mod scaling;
 mod service;
 mod strategy;
 mod task;

@@ -24,6 +24,7 @@ pub mod node;
 pub mod nodes;
 pub mod operator;
 pub mod quota;
+pub mod scaling;
 pub mod search;
 pub mod service;
 pub mod snapshot;

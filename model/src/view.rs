@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     deployment::{Deployment, DeploymentStatus},
     ids::{AllocId, DeploymentId, EvalId, Name, NodeId, optional},
-    job::{Job, JobStatus, JobSummary, JobType},
+    job::{Job, JobStatus, JobSummary, JobType, ScalingEvent},
     json::{List, Map},
     time::UnixNanos,
 };
@@ -17,10 +17,12 @@ use crate::{
 pub use allocation::{AllocationDetail, AllocationStub};
 pub use evaluation::{EvaluationDetail, EvaluationStub};
 pub use node::{NodeDetail, NodeStub};
+pub use scaling::{ScalingPolicy, ScalingPolicyStub, ScalingTarget};
 
 mod allocation;
 mod evaluation;
 mod node;
+mod scaling;
 
 /// A job in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -232,5 +234,6 @@ pub struct GroupScaleStatus {
     pub running: u32,
     pub healthy: u32,
     pub unhealthy: u32,
-    pub events: List<serde_json::Value>,
+    /// Newest first.
+    pub events: List<ScalingEvent>,
 }

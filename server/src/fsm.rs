@@ -32,6 +32,7 @@ mod node;
 mod plan;
 mod quota;
 mod restore;
+mod scaling;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -110,6 +111,8 @@ impl Change<'_> {
                 self.job_deregister(&key, purge, no_shutdown_delay, evaluation)
             }
             Command::JobStability { key, version, stable } => self.job_stability(&key, version, stable),
+            Command::JobScale(step) => self.job_scale(*step),
+            Command::JobTag { key, name, tag } => self.job_tag(&key, &name, tag),
             Command::JobsForget { keys } => self.jobs_forget(&keys),
 
             Command::NodeRegister { node } => self.node_register(*node),

@@ -31,6 +31,7 @@ mod plan;
 mod proxy;
 mod quotas;
 mod register;
+mod scaling;
 mod search;
 mod volumes;
 mod why;

@@ -9,7 +9,7 @@ use drover_model::{
     deployment::Deployment,
     evaluation::Evaluation,
     ids::{AllocId, DeploymentId, EvalId, JobKey, KeyId, Name, NodeId, VolumeId},
-    job::{Job, JobSubmission, JobSummary},
+    job::{Job, JobSubmission, JobSummary, StoredScaling},
     kv::{KvEntry, StoredSecret},
     namespace::{Namespace, NodePool},
     node::Node,
@@ -69,10 +69,11 @@ pub enum TableId {
     NodePools,
     Quotas,
     Volumes,
+    Scaling,
 }
 
 impl TableId {
-    pub const COUNT: usize = 17;
+    pub const COUNT: usize = 18;
     pub const ALL: [Self; Self::COUNT] = [
         Self::Jobs,
         Self::Summaries,
@@ -91,6 +92,7 @@ impl TableId {
         Self::NodePools,
         Self::Quotas,
         Self::Volumes,
+        Self::Scaling,
     ];
 }
 
@@ -115,6 +117,8 @@ pub struct State {
     job_versions: Table<(JobKey, u64), Job>,
     submissions: Table<(JobKey, u64), JobSubmission>,
     summaries: Table<JobKey, JobSummary>,
+    /// Of jobs whose counts were changed from outside.
+    scaling: Table<JobKey, StoredScaling>,
     counts: OrdMap<JobKey, JobCounts>,
 
     /// Each with what schedulers ask of all of them.

@@ -13,14 +13,17 @@ pub(crate) mod restart;
 pub(crate) mod revert;
 pub(crate) mod run;
 pub(crate) mod scale;
+pub(crate) mod scaling_events;
 pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod stop;
+pub(crate) mod tag;
 pub(crate) mod validate;
 pub(crate) mod why;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use drover_api::Client;
+use drover_model::job::Job;
 
 use crate::{context, verbs};
 
@@ -49,6 +52,11 @@ verbs! {
     Promote(promote::Args),
     /// Change how many allocations a group has
     Scale(scale::Args),
+    /// Show what became of the counts of a job's groups
+    ScalingEvents(scaling_events::Args),
+    /// Names of versions
+    #[command(subcommand)]
+    Tag(tag::Command),
     /// Make a job of a parameterized one
     Dispatch(dispatch::Args),
     /// Launch periodic jobs
@@ -62,6 +70,17 @@ verbs! {
     Deployments(deployments::Args),
     /// Say in a sentence why a job is pending
     Why(why::Args),
+}
+
+/// The version of a job that is meant by its number or its tag.
+pub(crate) async fn version(client: &Client, id: &str, named: &str) -> Result<Job> {
+    let versions = client.job_versions(id).await?.data.versions;
+    let is_meant = |job: &Job| match named.parse::<u64>() {
+        Ok(number) => job.version == number,
+        Err(_) => job.version_tag.as_ref().is_some_and(|tag| tag.name == named),
+    };
+    let found = versions.into_iter().find(is_meant);
+    found.with_context(|| format!("job {id:?} has no version {named}; `drover job history {id}` lists them"))
 }
 
 /// The id of the one job that `prefix` means.

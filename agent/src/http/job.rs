@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 
 use drover_model::{
     ids::{JobKey, Name},
+    job::VersionTag,
     json::{Map, base64, null_is_default},
     rpc::{
         Error, ReadMeta,
         job::{
             JobActions, JobAllocations, JobDeployments, JobDeregister, JobDispatch, JobEvaluate, JobEvaluations, JobGet,
             JobLatestDeployment, JobPeriodicForce, JobPlan, JobRevert, JobScale, JobScaleGet, JobServices, JobStable, JobSubmissionGet,
-            JobSummaryGet, JobVersionList, JobVersions, JobWhy,
+            JobSummaryGet, JobTag, JobTagged, JobVersionList, JobVersions, JobWhy, TagRequest,
         },
     },
     spec::JobSpec,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     call::{Call, Verb, invalid_method, unescape},
@@ -51,6 +53,9 @@ pub(super) async fn route(call: Call, rest: String) -> Outcome {
     if id.is_empty() {
         return Err(Error::bad_request("missing job ID"));
     }
+    if let Some((id, name)) = tagged(&rest) {
+        return tag(call, unescape(id)?, unescape(name)?).await;
+    }
     match (action, call.verb()) {
         ("", Verb::Get) => read(call, id).await,
         ("", Verb::Write) => register(call, Some(id)).await,
@@ -74,6 +79,13 @@ fn split(rest: &str) -> (&str, &'static str) {
         Some(action) => (&rest[..rest.len() - action.len() - 1], action),
         None => (rest, ""),
     }
+}
+
+/// The job and the tag (both still escaped) of `JOB/versions/TAG/tag`.
+fn tagged(rest: &str) -> Option<(&str, &str)> {
+    let (before, name) = rest.strip_suffix("/tag")?.rsplit_once('/')?;
+    let id = before.strip_suffix("/versions")?;
+    (!id.is_empty() && !name.is_empty()).then_some((id, name))
 }
 
 fn key(call: &Call, id: impl Into<Name>) -> JobKey {
@@ -144,7 +156,8 @@ struct VersionsReply {
 
 async fn versions(call: Call, id: Name) -> Outcome {
     let diffs = bool_or_500(&call, "diffs")?;
-    let message = JobVersions { options: call.options()?, id, diffs, diff_version: call.number("diff_version")? };
+    let diff_tag = call.param("diff_tag").unwrap_or_default().to_owned();
+    let message = JobVersions { options: call.options()?, id, diffs, diff_version: call.number("diff_version")?, diff_tag };
     let read = call.api.backend().call(message).await?;
     if read.data.versions.is_empty() {
         let mut response = error_reply(&Error::not_found("job versions not found"));
@@ -255,6 +268,42 @@ async fn stable(mut call: Call, id: String) -> Outcome {
     call.written(reply.index, &reply)
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct TagBody {
+    version: Option<u64>,
+    #[serde(deserialize_with = "null_is_default")]
+    latest: bool,
+    #[serde(deserialize_with = "null_is_default")]
+    description: String,
+}
+
+/// A tag with the write's meta beside it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TagReply {
+    #[serde(flatten)]
+    tag: VersionTag,
+    index: u64,
+    known_leader: bool,
+    last_contact: u64,
+    next_token: &'static str,
+}
+
+async fn tag(mut call: Call, id: String, name: String) -> Outcome {
+    call.check_region()?;
+    let tag = match call.verb() {
+        Verb::Write => {
+            let body: TagBody = call.json_or_default().await?;
+            Some(TagRequest { version: body.version.filter(|_| !body.latest), description: body.description })
+        }
+        Verb::Delete => None,
+        Verb::Get | Verb::Other => return Err(invalid_method()),
+    };
+    let JobTagged { tag, index } = call.api.backend().call(JobTag { key: key(&call, id), name, tag }).await?;
+    call.json_reply(&TagReply { tag, index, known_leader: false, last_contact: 0, next_token: "" })
+}
+
 #[derive(Serialize)]
 struct Forced {
     #[serde(rename = "EvalID", with = "drover_model::ids::optional")]
@@ -316,6 +365,7 @@ struct ScaleBody {
     error: bool,
     #[serde(deserialize_with = "null_is_default")]
     job_modify_index: u64,
+    meta: Map<Value>,
 }
 
 async fn scale(mut call: Call, id: String) -> Outcome {
@@ -334,6 +384,7 @@ async fn scale(mut call: Call, id: String) -> Outcome {
         message: body.message,
         error: body.error,
         enforce: (body.job_modify_index > 0).then_some(body.job_modify_index),
+        meta: body.meta,
     };
     let reply = call.api.backend().call(message).await?;
     call.written(reply.index, &reply)
@@ -341,7 +392,21 @@ async fn scale(mut call: Call, id: String) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::split;
+    use super::{split, tagged};
+
+    #[test]
+    fn a_tag_is_found_after_the_versions() {
+        for (rest, want) in [
+            ("web/versions/v1/tag", Some(("web", "v1"))),
+            ("a/b/versions/x%2Fy/tag", Some(("a/b", "x%2Fy"))),
+            ("web/versions/tag", None),
+            ("versions/v1/tag", None),
+            ("web/versions", None),
+            ("web/tag", None),
+        ] {
+            assert_eq!(tagged(rest), want, "{rest}");
+        }
+    }
 
     #[test]
     fn the_action_is_found_at_the_end() {

@@ -12,7 +12,7 @@ use super::{
     call::Call,
     client, deployments, evaluations, events, job, jobs, kv, metrics, namespaces, nodes, operator, quotas,
     reply::{Outcome, error_reply, finish, nowhere},
-    search, secret, services, status, variables, volumes, well_known,
+    scaling, search, secret, services, status, variables, volumes, well_known,
 };
 
 /// Answers a request, whatever happens.
@@ -71,6 +71,7 @@ fn route(call: Call) -> BoxFuture<'static, Outcome> {
         "vars" => Box::pin(variables::list(call, rest)),
         "var" => Box::pin(variables::one(call, rest)),
         "ca" => Box::pin(ca::route(call, rest)),
+        "scaling" => Box::pin(scaling::route(call, rest)),
         "search" => Box::pin(search::route(call, rest)),
         "agent" => Box::pin(agent::route(call, rest)),
         "status" => Box::pin(status::route(call, rest)),

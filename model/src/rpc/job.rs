@@ -11,7 +11,7 @@ use crate::{
     deployment::Deployment,
     evaluation::Evaluation,
     ids::{EvalId, JobKey, Name, optional},
-    job::{Job, JobSubmission, JobSummary},
+    job::{Job, JobSubmission, JobSummary, VersionTag},
     json::{List, Map, null_is_default},
     method,
     plan::PlanAnnotations,
@@ -211,8 +211,37 @@ pub struct JobScale {
     pub message: String,
     pub error: bool,
     pub enforce: Option<u64>,
+    /// What else is to be noted.
+    #[serde(default)]
+    pub meta: Map<Value>,
 }
 method!(JobScale, "job.scale", JobRegistered);
+
+/// Gives a version of a job a name, or takes the name away (none).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JobTag {
+    pub key: JobKey,
+    pub name: String,
+    pub tag: Option<TagRequest>,
+}
+method!(JobTag, "job.tag", JobTagged);
+
+/// Which version is to be known by a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagRequest {
+    /// None: the newest one.
+    pub version: Option<u64>,
+    #[serde(default)]
+    pub description: String,
+}
+
+/// The tag as it is now, empty where it was taken away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobTagged {
+    #[serde(default)]
+    pub tag: VersionTag,
+    pub index: u64,
+}
 
 /// Reads one job.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -249,6 +278,9 @@ pub struct JobVersions {
     pub diffs: bool,
     /// Compare each with this one instead of with its predecessor.
     pub diff_version: Option<u64>,
+    /// The same, where the other one is known by a tag; empty: no.
+    #[serde(default)]
+    pub diff_tag: String,
 }
 method!(JobVersions, "job.versions", Read<JobVersionList>);
 

@@ -10,7 +10,7 @@ use drover_model::{
     deployment::{Deployment, DeploymentStatusUpdate},
     evaluation::Evaluation,
     ids::{AllocId, DeploymentId, EvalId, JobKey, KeyId, Name, NodeId, VolumeId},
-    job::{Job, JobSubmission},
+    job::{Job, JobSubmission, ScalingEvent},
     kv::SealedVersion,
     namespace::{Namespace, NodePool},
     node::{DrainStrategy, Eligibility, LastDrain, Node, NodeEvent, NodeStatus},
@@ -25,7 +25,7 @@ use drover_model::{
 use serde::{Deserialize, Serialize};
 
 /// The version of commands in the log. A newer one than this binary's is refused when the log is opened.
-pub const COMMAND_VERSION: u16 = 3;
+pub const COMMAND_VERSION: u16 = 4;
 
 /// One command with the moment it was proposed at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,6 +56,15 @@ pub enum Command {
         key: JobKey,
         version: u64,
         stable: bool,
+    },
+    /// Changes the count of a group, or only notes what somebody says of it. Since version 4, as the next one.
+    JobScale(Box<ScaleStep>),
+    /// Gives a version of a job a name, or takes the name away.
+    JobTag {
+        key: JobKey,
+        name: String,
+        /// The version and what is said of it; none takes the name away.
+        tag: Option<(u64, String)>,
     },
     /// Forgets jobs, with their versions, summaries and submissions.
     JobsForget {
@@ -260,6 +269,19 @@ pub struct PlanApply {
     pub deployment_updates: Vec<DeploymentStatusUpdate>,
     /// For preempted allocations' jobs.
     pub evaluations: Vec<Evaluation>,
+}
+
+/// A change of a group's count.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScaleStep {
+    pub key: JobKey,
+    pub group: Name,
+    pub event: ScalingEvent,
+    /// With its new count; none: nothing changes.
+    pub job: Option<Arc<Job>>,
+    /// The index that the job's current version must have.
+    pub enforce: Option<u64>,
+    pub evaluation: Option<Evaluation>,
 }
 
 /// A step of a deployment of templates.

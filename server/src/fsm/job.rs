@@ -5,7 +5,7 @@ use std::sync::Arc;
 use drover_model::{
     evaluation::Evaluation,
     ids::JobKey,
-    job::{Job, JobStatus, JobSubmission},
+    job::{Job, JobStatus, JobSubmission, VersionTag},
     time::UnixNanos,
 };
 
@@ -14,6 +14,8 @@ use crate::state::summary;
 
 /// Versions without a tag that are kept of a job; tagged ones are kept beside them. A constant, because every server has to forget the same.
 const TRACKED_VERSIONS: usize = 6;
+/// Tagged versions that are kept of a job.
+const TAGGED_VERSIONS: usize = 64;
 
 impl Change<'_> {
     pub(super) fn job_register(
@@ -138,12 +140,46 @@ impl Change<'_> {
     }
 
     pub(super) fn set_stability(&mut self, key: &JobKey, version: u64, stable: bool) {
-        let Some(job) = self.state.job_version(key, version).filter(|job| job.stable != stable) else { return };
-        let job = Arc::new(Job { stable, modify_index: self.index, ..Job::clone(job) });
+        if self.state.job_version(key, version).is_some_and(|job| job.stable != stable) {
+            self.change_version(key, version, |job| job.stable = stable);
+        }
+    }
+
+    pub(super) fn job_tag(&mut self, key: &JobKey, name: &str, tag: Option<(u64, String)>) -> Done {
+        let tagged = self.state.tagged_version(key, name).map(|job| job.version);
+        let Some((version, description)) = tag else {
+            let version = tagged.ok_or_else(|| Refusal::not_found(&format!("tag {name:?} of job {:?}", key.id)))?;
+            self.set_tag(key, version, None);
+            self.trim_versions(key);
+            return Ok(());
+        };
+        if tagged.is_some_and(|tagged| tagged != version) {
+            return Err(Refusal::invalid(format!("tag {name:?} already exists on a different version of job {:?}", key.id)));
+        }
+        if self.state.job_version(key, version).is_none() {
+            return Err(Refusal::not_found(&format!("version {version} of job {:?}", key.id)));
+        }
+        let others = self.state.job_versions(key).iter().filter(|job| job.version_tag.is_some() && job.version != version).count();
+        if others >= TAGGED_VERSIONS {
+            return Err(Refusal::invalid(format!("job {:?} has {others} tagged versions, the most that are kept", key.id)));
+        }
+        self.set_tag(key, version, Some(VersionTag { name: name.to_owned(), description, tagged_time: self.at }));
+        Ok(())
+    }
+
+    fn set_tag(&mut self, key: &JobKey, version: u64, tag: Option<VersionTag>) {
+        self.change_version(key, version, |job| job.version_tag = tag);
+    }
+
+    /// Changes what is known of a version, which stays the version that it is.
+    fn change_version(&mut self, key: &JobKey, version: u64, change: impl FnOnce(&mut Job)) {
+        let Some(job) = self.state.job_version(key, version) else { return };
+        let mut job = Job { modify_index: self.index, ..Job::clone(job) };
+        change(&mut job);
         if self.state.job(key).is_some_and(|current| current.version == version) {
-            self.state.put_job(job);
+            self.state.put_job(Arc::new(job));
         } else {
-            self.state.put_job_version(job);
+            self.state.put_job_version(Arc::new(job));
         }
     }
 

@@ -5,7 +5,7 @@ use drover_model::{
     deployment::{DeploymentState, DeploymentStatus, DeploymentStatusUpdate, description},
     evaluation::{EvalStatus, Evaluation},
     ids::{JobKey, KeyId},
-    job::{Job, JobStatus},
+    job::{Job, JobStatus, ScalingEvent},
     json::Map,
     namespace::{Namespace, NodePool},
     node::{Node, NodeStatus},
@@ -16,7 +16,7 @@ use drover_model::{
 
 use super::{
     Effect,
-    command::{Applied, Command, PlanApply},
+    command::{Applied, Command, PlanApply, ScaleStep},
 };
 use crate::{
     state::{State, snapshot},
@@ -58,6 +58,7 @@ fn life() -> Vec<Command> {
         Command::KvPut { key: "a".to_owned(), value: vec![1], flags: 0, check: Some(0) },
         variable_put(Some(7), ""),
         variable_put(Some(0), ""),
+        Command::JobTag { key: JobKey::new("default", "web"), name: "golden".to_owned(), tag: Some((0, String::new())) },
         Command::NamespacePut { namespace: Box::new(Namespace { name: "team".to_owned(), ..Namespace::default() }) },
         Command::NodePoolPut { pool: Box::new(NodePool { name: "gpu".to_owned(), ..NodePool::default() }) },
         Command::JobDeregister { key: JobKey::new("default", "web"), purge: false, no_shutdown_delay: true, evaluation: None },
@@ -112,6 +113,60 @@ fn old_versions_are_forgotten_but_stable_and_tagged_ones() {
     let versions: Vec<u64> = world.state.job_versions(&web()).iter().map(|job| job.version).collect();
     assert_eq!(versions, [11, 10, 9, 8, 7, 6, 1]);
     assert_eq!(world.state.stable_version(&web(), 11).unwrap().version, 1);
+}
+
+#[test]
+fn a_tag_keeps_its_version() {
+    let mut world = World::default();
+    for number in 0..3 {
+        world.run(register(Job { priority: 10 + number, ..job("web", 1) }, None));
+    }
+    let tag = |name: &str, version| Command::JobTag { key: web(), name: name.to_owned(), tag: Some((version, "why".to_owned())) };
+    let modified = world.state.job(&web()).unwrap().job_modify_index;
+    world.run(tag("golden", 0));
+    world.run(tag("newest", 2));
+    assert_eq!(world.state.job(&web()).unwrap().job_modify_index, modified, "the specification is as it was");
+    for (command, status) in [(tag("golden", 1), 500), (tag("other", 7), 404)] {
+        assert!(matches!(world.apply(command).0, Applied::Refused { status: found, .. } if found == status));
+    }
+    for number in 3..12 {
+        world.run(register(Job { priority: 10 + number, ..job("web", 1) }, None));
+    }
+    let versions = |world: &World| world.state.job_versions(&web()).iter().map(|job| job.version).collect::<Vec<_>>();
+    assert_eq!(versions(&world), [11, 10, 9, 8, 7, 6, 2, 0]);
+    let known = world.state.tagged_version(&web(), "golden").unwrap();
+    assert_eq!((known.version, known.version_tag.as_ref().unwrap().description.as_str()), (0, "why"));
+    let untag = || Command::JobTag { key: web(), name: "golden".to_owned(), tag: None };
+    world.run(untag());
+    assert_eq!(versions(&world), [11, 10, 9, 8, 7, 6, 2], "nothing keeps it any more");
+    assert!(matches!(world.apply(untag()).0, Applied::Refused { status: 404, .. }));
+}
+
+#[test]
+fn what_is_said_of_counts_is_kept_for_a_while() {
+    let mut world = World::default();
+    let registered = world.run(register(job("web", 1), None));
+    let scale = |count: Option<u32>, enforce| {
+        let event = ScalingEvent { count: count.map(i64::from), message: "busy".to_owned(), ..ScalingEvent::default() };
+        let job = count.map(|count| Arc::new(job("web", count)));
+        Command::JobScale(Box::new(ScaleStep { key: web(), group: "web".into(), event, job, enforce, evaluation: None }))
+    };
+    assert!(matches!(world.apply(scale(Some(2), Some(registered + 9))).0, Applied::Conflict { .. }));
+    assert!(world.state.scaling(&web()).is_none(), "a refusal notes nothing");
+    world.run(scale(Some(2), Some(registered)));
+    let newest = world.run(scale(None, None));
+    let events = world.state.scaling(&web()).unwrap().groups["web"].clone();
+    assert_eq!(events.iter().map(|event| event.count).collect::<Vec<_>>(), [None, Some(2)]);
+    assert_eq!((events[0].create_index, world.state.job(&web()).unwrap().task_groups[0].count), (newest, 2));
+    for _ in 0..40 {
+        world.run(scale(None, None));
+    }
+    assert_eq!(world.state.scaling(&web()).unwrap().groups["web"].len(), 20);
+    let read = snapshot::decode(&mut &bytes(&world.state)[..]).unwrap();
+    assert_eq!(read.scaling(&web()), world.state.scaling(&web()));
+    world.run(Command::JobDeregister { key: web(), purge: true, no_shutdown_delay: false, evaluation: None });
+    assert!(world.state.scaling(&web()).is_none());
+    assert!(matches!(world.apply(scale(None, None)).0, Applied::Refused { status: 404, .. }));
 }
 
 #[test]

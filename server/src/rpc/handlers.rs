@@ -15,12 +15,13 @@ use drover_model::rpc::{
     job::{
         JobActions, JobAllocations, JobDeployments, JobDeregister, JobDispatch, JobEvaluate, JobEvaluations, JobGet, JobLatestDeployment,
         JobList, JobPeriodicForce, JobPlan, JobRegister, JobRevert, JobScale, JobScaleGet, JobServices, JobStable, JobStatuses,
-        JobSubmissionGet, JobSummaryGet, JobValidate, JobVersions, JobWhy,
+        JobSubmissionGet, JobSummaryGet, JobTag, JobValidate, JobVersions, JobWhy,
     },
     namespace::{NamespaceDelete, NamespaceGet, NamespaceList, NamespacePut, NodePoolDelete, NodePoolGet, NodePoolList, NodePoolPut},
     nodes::{ClientCall, NodeAllocationList, NodeDrain, NodeEligibility, NodeEvaluate, NodeGet, NodeList, NodePurge},
     operator::{RaftConfigurationGet, SchedulerConfigGet, SchedulerConfigSet, ServerInfo, ServerMetrics, SystemGc},
     quota::{QuotaDelete, QuotaGet, QuotaList, QuotaPut, QuotaUsageGet, QuotaUsageList},
+    scaling::{ScalingPolicyGet, ScalingPolicyList},
     search::Search,
     service::ServiceDelete,
     snapshot::SnapshotRestore,
@@ -31,7 +32,7 @@ use drover_runtime::rpc::{Caller, Handle, Router};
 
 use super::{
     Desk, Found, allocations, catalogue, deployments, dispatch, evaluations, job_reads, job_writes, namespaces, nodes, operator, plan,
-    quotas, register, search, volumes, why,
+    quotas, register, scaling, search, volumes, why,
 };
 use crate::{
     Server,
@@ -135,7 +136,7 @@ reads! {
     JobSubmissionGet: job_reads::submission, [Jobs];
     JobServices: job_reads::services, [Services];
     JobActions: job_reads::actions, [Jobs];
-    JobScaleGet: job_reads::scale_status, [Jobs, Allocations];
+    JobScaleGet: job_reads::scale_status, [Jobs, Allocations, Scaling];
     JobWhy: why::why, [Jobs, Evaluations, Allocations];
     AllocationList: allocations::list, [Allocations];
     AllocationGet: allocations::get, [Allocations];
@@ -160,6 +161,8 @@ reads! {
     QuotaUsageList: quotas::usages, [Quotas, Namespaces, Allocations, Variables];
     QuotaUsageGet: quotas::usage, [Quotas, Namespaces, Allocations, Variables];
     SchedulerConfigGet: operator::scheduler_config, [SchedulerConfig];
+    ScalingPolicyList: scaling::policies, [Jobs];
+    ScalingPolicyGet: scaling::policy, [Jobs];
     Search: search::search, [Jobs, Nodes, Allocations, Evaluations, Deployments];
 }
 
@@ -169,7 +172,8 @@ writes! {
     JobEvaluate: job_writes::evaluate;
     JobRevert: job_writes::revert;
     JobStable: job_writes::stable;
-    JobScale: job_writes::scale;
+    JobScale: scaling::scale;
+    JobTag: job_writes::tag;
     JobDispatch: dispatch::dispatch;
     JobPeriodicForce: dispatch::force_periodic;
     JobPlan: planned;
@@ -222,6 +226,9 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         .handle::<JobRevert>(Arc::clone(server))
         .handle::<JobStable>(Arc::clone(server))
         .handle::<JobScale>(Arc::clone(server))
+        .handle::<JobTag>(Arc::clone(server))
+        .handle::<ScalingPolicyList>(Arc::clone(server))
+        .handle::<ScalingPolicyGet>(Arc::clone(server))
         .handle::<JobDispatch>(Arc::clone(server))
         .handle::<JobPeriodicForce>(Arc::clone(server))
         .handle::<JobGet>(Arc::clone(server))

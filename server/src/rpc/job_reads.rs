@@ -106,6 +106,8 @@ fn overview(state: &State, job: &Job) -> JobOverview {
 pub(super) fn versions(state: &State, message: &JobVersions) -> Reply<JobVersionList> {
     let key = key(&message.options, &message.id);
     let versions = state.job_versions(&key);
+    let has_tag = |job: &&Arc<Job>| job.version_tag.as_ref().is_some_and(|tag| tag.name == message.diff_tag);
+    let tagged = versions.iter().find(has_tag);
     let mut diffs = Vec::new();
     if message.diffs {
         for (position, job) in versions.iter().enumerate() {
@@ -116,6 +118,9 @@ pub(super) fn versions(state: &State, message: &JobVersions) -> Reply<JobVersion
                         .find(|other| other.version == version)
                         .ok_or_else(|| Error::internal(format!("version {version} of job {key} is not known")))?,
                 ),
+                None if !message.diff_tag.is_empty() => {
+                    Some(tagged.ok_or_else(|| Error::internal(format!("job {key} has no version with the tag {:?}", message.diff_tag)))?)
+                }
                 None => versions.get(position + 1),
             };
             // The oldest one has nothing before it.
@@ -201,7 +206,8 @@ pub(super) fn scale_status(state: &State, message: &JobScaleGet) -> Reply<Option
     let Some(job) = state.job(&key) else { return Ok(Found::new(None)) };
     let mut groups: BTreeMap<Name, GroupScaleStatus> = BTreeMap::new();
     for group in &job.task_groups {
-        groups.insert(group.name.clone(), GroupScaleStatus { desired: group.count, ..GroupScaleStatus::default() });
+        let events = state.scaling(&key).and_then(|scaling| scaling.groups.get(&group.name)).cloned().unwrap_or_default();
+        groups.insert(group.name.clone(), GroupScaleStatus { desired: group.count, events, ..GroupScaleStatus::default() });
     }
     for allocation in state.allocations_of_job(&key).filter(|allocation| !allocation.is_terminal()) {
         let Some(group) = groups.get_mut(&allocation.task_group) else { continue };

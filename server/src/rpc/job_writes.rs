@@ -1,4 +1,4 @@
-//! What is done with registered jobs: stop, evaluate, revert, scale, mark as stable.
+//! What is done with registered jobs: stop, evaluate, revert, mark as stable, give names to versions.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,20 @@ use drover_model::{
     job::{Job, JobSubmission},
     rpc::{
         Error,
-        job::{JobDeregister, JobDeregistered, JobEvaluate, JobRegistered, JobRevert, JobScale, JobStable, Written},
+        job::{JobDeregister, JobDeregistered, JobEvaluate, JobRegistered, JobRevert, JobStable, JobTag, JobTagged, Written},
     },
 };
 
 use super::{
     Desk,
-    register::{commit, existing, refuse_when_closed, with_priority},
+    register::{commit, existing, with_priority},
 };
 use crate::fsm::command::Command;
+
+/// The name of a version.
+const TAG_BYTES: usize = 128;
+/// What is said of a named version.
+const DESCRIPTION_BYTES: usize = 4096;
 
 pub(super) async fn deregister(desk: Desk<'_>, message: JobDeregister) -> Result<JobDeregistered, Error> {
     let state = desk.store.snapshot();
@@ -80,38 +85,18 @@ pub(super) async fn stable(desk: Desk<'_>, message: JobStable) -> Result<Written
     Ok(Written { index })
 }
 
-pub(super) async fn scale(desk: Desk<'_>, message: JobScale) -> Result<JobRegistered, Error> {
-    let state = desk.store.snapshot();
-    refuse_when_closed(&state)?;
-    let current = state.job(&message.key).ok_or_else(|| Error::not_found("job not found"))?;
-    let mut job = Job::clone(current);
-    let missing = || Error::bad_request(format!("task group {:?} specified for scaling does not exist in job", message.group));
-    let group = job.task_groups.iter_mut().find(|group| *group.name == *message.group).ok_or_else(missing)?;
-    let Some(count) = message.count else {
-        tracing::info!(job = %message.key, group = message.group, error = message.error, note = message.message, "a note on scaling");
-        return Ok(JobRegistered {
-            job_modify_index: current.job_modify_index,
-            index: state.index(),
-            known_leader: true,
-            ..JobRegistered::default()
-        });
-    };
-    let count = u32::try_from(count).map_err(|_| Error::bad_request("scaling action count can't be negative"))?;
-    if let Some(scaling) = &group.scaling {
-        if let Some(max) = scaling.max.filter(|max| i64::from(count) > *max) {
-            return Err(Error::bad_request(format!("group count was greater than scaling policy maximum: {count} > {max}")));
-        }
-        if let Some(min) = scaling.min.filter(|min| i64::from(count) < *min) {
-            return Err(Error::bad_request(format!("group count was less than scaling policy minimum: {count} < {min}")));
-        }
+pub(super) async fn tag(desk: Desk<'_>, message: JobTag) -> Result<JobTagged, Error> {
+    let JobTag { key, name, tag } = message;
+    if tag.is_some() && (name.is_empty() || name.len() > TAG_BYTES) {
+        return Err(Error::bad_request(format!("the name of a tag has 1 to {TAG_BYTES} bytes")));
     }
-    if state.latest_rollout(&message.key).is_some_and(|deployment| deployment.is_active()) {
-        return Err(Error::bad_request("job scaling blocked due to active deployment"));
+    if tag.as_ref().is_some_and(|tag| tag.description.len() > DESCRIPTION_BYTES) {
+        return Err(Error::bad_request(format!("the description of a tag has at most {DESCRIPTION_BYTES} bytes")));
     }
-    group.count = count;
-    job.submit_time = desk.runtime.clock.now();
-    let evaluation = job.has_allocations().then(|| with_priority(&job, Trigger::JobScaling, None, desk));
-    let enforce = message.enforce.or(Some(current.job_modify_index));
-    let reply = commit(desk, job, None, enforce, evaluation).await?;
-    Ok(JobRegistered { known_leader: true, ..reply })
+    let newest = existing(&desk.store.snapshot(), &key)?.version;
+    let tag = tag.map(|tag| (tag.version.unwrap_or(newest), tag.description));
+    let removes = tag.is_none();
+    let index = desk.proposer.propose(Command::JobTag { key: key.clone(), name: name.clone(), tag }).await?.accepted()?;
+    let tagged = desk.store.snapshot().tagged_version(&key, &name).filter(|_| !removes);
+    Ok(JobTagged { tag: tagged.and_then(|job| job.version_tag.clone()).unwrap_or_default(), index })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use drover_model::{
     evaluation::{Evaluation, Trigger},
-    ids::JobKey,
+    ids::{EvalId, JobKey},
     job::{Job, JobSubmission},
     rpc::{
         Error,
@@ -26,7 +26,7 @@ use crate::{
 /// The largest text of a job file that is kept beside its job.
 const MAX_SOURCE_BYTES: usize = 1 << 20;
 /// The most allocations of one group.
-const MAX_COUNT: u32 = 50_000;
+pub(super) const MAX_COUNT: u32 = 50_000;
 
 /// A job that passed, with what is odd about it.
 pub(super) struct Admitted {
@@ -143,9 +143,14 @@ pub(super) async fn commit(
 ) -> Result<JobRegistered, Error> {
     let eval_id = evaluation.as_ref().map(|evaluation| evaluation.id);
     let command = Command::JobRegister { job: Arc::new(job), submission, enforce, evaluation };
-    match desk.proposer.propose(command).await? {
+    accepted(desk.proposer.propose(command).await?, enforce, eval_id)
+}
+
+/// What a command that registers a job has come to.
+pub(super) fn accepted(applied: Applied, enforced: Option<u64>, eval_id: Option<EvalId>) -> Result<JobRegistered, Error> {
+    match applied {
         Applied::Conflict { found, .. } => {
-            self::enforce(enforce, Some(found))?;
+            enforce(enforced, Some(found))?;
             Err(Error::internal("the job was changed at the same time; try again"))
         }
         applied => {

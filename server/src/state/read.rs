@@ -7,7 +7,7 @@ use drover_model::{
     deployment::Deployment,
     evaluation::{EvalStatus, Evaluation},
     ids::{AllocId, DeploymentId, EvalId, JobKey, KeyId, Name, NodeId},
-    job::{Job, JobSubmission, JobSummary},
+    job::{Job, JobSubmission, JobSummary, StoredScaling},
     kv::{KvEntry, StoredSecret},
     node::Node,
     rpc::autopilot::AutopilotConfig,
@@ -55,6 +55,16 @@ impl State {
     /// The jobs that a periodic or parameterized one begot.
     pub fn job_children(&self, parent: &JobKey) -> impl Iterator<Item = &Arc<Job>> + use<'_> {
         self.job_children.under(parent).filter_map(|key| self.jobs.get(key))
+    }
+
+    /// The version that is known by a name.
+    pub fn tagged_version(&self, key: &JobKey, name: &str) -> Option<Arc<Job>> {
+        self.job_versions(key).into_iter().find(|job| job.version_tag.as_ref().is_some_and(|tag| tag.name == name))
+    }
+
+    /// What became of the counts of a job's groups.
+    pub fn scaling(&self, key: &JobKey) -> Option<&Arc<StoredScaling>> {
+        self.scaling.get(key)
     }
 
     pub fn job_version(&self, key: &JobKey, version: u64) -> Option<&Arc<Job>> {

@@ -14,7 +14,7 @@ use drover_model::{
     deployment::Deployment,
     evaluation::Evaluation,
     ids::JobKey,
-    job::{Job, JobSubmission, JobSummary},
+    job::{Job, JobSubmission, JobSummary, StoredScaling},
     kv::{KvEntry, StoredSecret},
     lean,
     namespace::{Namespace, NodePool},
@@ -31,7 +31,7 @@ use super::{SchedulerConfig, State, TableId};
 use crate::identity::{StoredCa, StoredKey};
 
 /// The version that is written. Older ones are read as long as this file knows them.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 const FORMAT: &str = "drover-state";
 /// Rows in one record, so that neither side holds the whole stream in memory.
 const CHUNK_ROWS: usize = 512;
@@ -85,6 +85,8 @@ enum Record {
     Quotas(Vec<Arc<StoredQuota>>),
     /// Since version 3.
     Volumes(Vec<Arc<Volume>>),
+    /// Since version 4.
+    Scaling(Vec<Arc<StoredScaling>>),
     /// After the allocations, because summaries count those that were collected too.
     Summaries(Vec<Arc<JobSummary>>),
     End {
@@ -138,6 +140,7 @@ pub fn encode(state: &State, out: &mut dyn Write) -> Result<(), Error> {
     writer.chunks(state.node_pools.values().cloned(), Record::NodePools)?;
     writer.chunks(state.quotas.values().cloned(), Record::Quotas)?;
     writer.chunks(state.volumes.values().cloned(), Record::Volumes)?;
+    writer.chunks(state.scaling.values().cloned(), Record::Scaling)?;
     writer.chunks(state.summaries.values().cloned(), Record::Summaries)?;
     let rows = writer.rows;
     writer.write(&Record::End { rows })
@@ -231,6 +234,7 @@ impl Reader {
             Record::NodePools(rows) => each(rows, |row| state.put_node_pool(Arc::unwrap_or_clone(row))),
             Record::Quotas(rows) => each(rows, |row| state.put_quota(Arc::unwrap_or_clone(row))),
             Record::Volumes(rows) => each(rows, |row| state.put_volume(Arc::unwrap_or_clone(row))),
+            Record::Scaling(rows) => each(rows, |row| state.put_scaling(Arc::unwrap_or_clone(row))),
             Record::Ca(ca) => {
                 state.put_ca(Arc::unwrap_or_clone(ca));
                 0

@@ -7,7 +7,7 @@ use drover_model::{
     deployment::Deployment,
     evaluation::Evaluation,
     ids::{AllocId, DeploymentId, EvalId, JobKey, KeyId, Name, NodeId},
-    job::{Job, JobSubmission, JobSummary},
+    job::{Job, JobSubmission, JobSummary, StoredScaling},
     kv::{KvEntry, StoredSecret},
     node::Node,
     rpc::autopilot::AutopilotConfig,
@@ -92,7 +92,7 @@ impl State {
         self.touch(TableId::Jobs);
     }
 
-    /// Forgets a job with its versions, submissions and summary.
+    /// Forgets a job with its versions, submissions, summary and scaling events.
     pub(crate) fn remove_job(&mut self, key: &JobKey) -> Option<Arc<Job>> {
         let job = self.jobs.remove(key)?;
         if !job.parent_id.is_empty() {
@@ -105,7 +105,15 @@ impl State {
         if self.summaries.remove(key).is_some() {
             self.touch(TableId::Summaries);
         }
+        if self.scaling.remove(key).is_some() {
+            self.touch(TableId::Scaling);
+        }
         Some(job)
+    }
+
+    pub(crate) fn put_scaling(&mut self, scaling: StoredScaling) {
+        self.scaling.insert(scaling.key.clone(), Arc::new(scaling));
+        self.touch(TableId::Scaling);
     }
 
     pub(crate) fn put_summary(&mut self, summary: JobSummary) {

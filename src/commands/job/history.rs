@@ -18,9 +18,15 @@ pub(crate) struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Only this version
+    /// Only this version: its number or its tag
     #[arg(long)]
-    version: Option<u64>,
+    version: Option<String>,
+    /// With -p: compare with this version instead of with the one before
+    #[arg(long, value_name = "VERSION", conflicts_with = "diff_tag", requires = "p")]
+    diff_version: Option<u64>,
+    /// With -p: compare with the version of this tag
+    #[arg(long, value_name = "TAG", requires = "p")]
+    diff_tag: Option<String>,
 }
 
 impl Args {
@@ -28,9 +34,13 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let id = super::find(&client, &self.job).await?;
-            let path = format!("/v1/job/{id}/versions");
-            let answer: drover_api::VersionsAnswer = client.get(&path, &[("diffs", if self.p { "true" } else { "false" })]).await?.data;
-            let wanted = |version: u64| self.version.is_none_or(|only| only == version);
+            let against = self.diff_version.map(|version| version.to_string()).or(self.diff_tag);
+            let answer = client.job_history(&id, self.p, against.as_deref()).await?.data;
+            let only = match &self.version {
+                Some(named) => Some(super::version(&client, &id, named).await?.version),
+                None => None,
+            };
+            let wanted = |version: u64| only.is_none_or(|only| only == version);
             if self.json {
                 let versions: Vec<_> = answer.versions.iter().filter(|job| wanted(job.version)).collect();
                 output::json(&versions)?;
@@ -40,7 +50,10 @@ impl Args {
                 let mut pairs = Pairs::default();
                 pairs.add("Version", job.version).add("Stable", job.stable).add("Submit Date", date(job.submit_time));
                 if let Some(tag) = &job.version_tag {
-                    pairs.add("Tag Name", &tag.name);
+                    pairs.add("Tag Name", &tag.name).add("Tag Time", date(tag.tagged_time));
+                    if !tag.description.is_empty() {
+                        pairs.add("Tag Description", &tag.description);
+                    }
                 }
                 pairs.print();
                 if let Some(changes) = answer.diffs.get(position) {

@@ -1,6 +1,6 @@
 //! `drover job inspect`
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::{
     context::{Reach, block_on},
@@ -12,9 +12,9 @@ use crate::{
 pub(crate) struct Args {
     /// The job's id, or the start of it
     job: String,
-    /// This version instead of the current one
+    /// This version instead of the current one: its number or its tag
     #[arg(long)]
-    version: Option<u64>,
+    version: Option<String>,
     /// Print JSON (the default)
     #[arg(long, hide = true)]
     json: bool,
@@ -25,13 +25,9 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let id = super::find(&client, &self.job).await?;
-            let job = match self.version {
+            let job = match &self.version {
                 None => client.job(&id).await?.data,
-                Some(version) => {
-                    let versions = client.job_versions(&id).await?.data.versions;
-                    let found = versions.into_iter().find(|job| job.version == version);
-                    found.with_context(|| format!("job {id:?} has no version {version}; `drover job history {id}` lists them"))?
-                }
+                Some(version) => super::version(&client, &id, version).await?,
             };
             output::json(&serde_json::json!({ "Job": job }))?;
             Ok(Exit::Ok)

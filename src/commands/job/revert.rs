@@ -14,8 +14,8 @@ use crate::{
 pub(crate) struct Args {
     /// The job's id, or the start of it
     job: String,
-    /// The version to bring back
-    version: u64,
+    /// The version to bring back: its number or its tag
+    version: String,
     #[command(flatten)]
     follow: Follow,
 }
@@ -25,7 +25,8 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let job_id = super::find(&client, &self.job).await?;
-            let request = RevertRequest { job_id, job_version: self.version, enforce_prior_version: None };
+            let job_version = super::version(&client, &job_id, &self.version).await?.version;
+            let request = RevertRequest { job_id, job_version, enforce_prior_version: None };
             let reverted = client.revert(&request).await?.data;
             self.follow.evaluation(&client, &reverted.eval_id, &done("Job reverted", &reverted.eval_id)).await
         })
