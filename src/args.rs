@@ -13,18 +13,18 @@ const PASS_THROUGH: &str = "--";
 /// Rewrites single-dash flags.
 pub(crate) fn normalise(words: impl IntoIterator<Item = OsString>, cli: &Command) -> Result<Vec<OsString>> {
     let switches = switches(cli);
+    let valued = valued(cli);
     let mut normal = Vec::new();
     let mut words = words.into_iter();
     normal.extend(words.next());
     let mut path = Vec::new();
     while let Some(word) = words.next() {
-        if path == EXEC {
+        if path == EXEC[1..] || path.ends_with(&EXEC.map(OsString::from)) {
             normal.extend(exec(word, &mut words));
             break;
         }
         if word.to_str().is_some_and(|text| !text.starts_with('-')) {
             path.push(word.clone());
-            path.drain(..path.len().saturating_sub(EXEC.len()));
         }
         if word == PASS_THROUGH {
             normal.push(word);
@@ -36,11 +36,15 @@ pub(crate) fn normalise(words: impl IntoIterator<Item = OsString>, cli: &Command
             continue;
         };
         normal.extend(flag(text, &switches)?.map(OsString::from));
+        if text.starts_with('-') && valued.iter().any(|name| text.trim_start_matches('-') == name) {
+            // Its value is no command.
+            normal.extend(words.next());
+        }
     }
     Ok(normal)
 }
 
-/// Its command's words are nobody else's.
+/// Its command's words are nobody else's. It is known without the first word, too.
 const EXEC: [&str; 2] = ["alloc", "exec"];
 /// Its own flags whose value is a word of its own.
 const EXEC_VALUES: [&str; 3] = ["task", "group", "e"];
@@ -107,6 +111,12 @@ impl std::str::FromStr for Switch {
     }
 }
 
+/// The names of the flags before any command that take a value.
+fn valued(command: &Command) -> Vec<String> {
+    let own = command.get_arguments().filter(|argument| argument.get_action().takes_values());
+    own.filter_map(|argument| argument.get_long().map(str::to_owned)).collect()
+}
+
 /// The names of all flags, of all commands, that take no value.
 fn switches(command: &Command) -> Vec<String> {
     let own = command.get_arguments().filter(|argument| matches!(argument.get_action(), ArgAction::SetTrue));
@@ -144,8 +154,10 @@ mod tests {
 
     #[test]
     fn a_command_in_a_task_keeps_its_words() {
-        let cli = Command::new("x");
+        let cli = Command::new("x").arg(clap::Arg::new("address").long("address"));
         for (words, expected) in [
+            ("x -address u exec -task web a1 ls -la", "x --address u exec --task web a1 ls -la"),
+            ("x job run exec -detach", "x job run exec --detach"),
             ("x alloc exec -task web -t=false a1 ls -la --all", "x alloc exec --task web -t=false a1 ls -la --all"),
             ("x -address=u alloc exec -i a1 sh -c -verbose", "x --address=u alloc exec -i a1 sh -c -verbose"),
             ("x -address u alloc exec -job web env", "x --address u alloc exec --job web env"),

@@ -64,6 +64,9 @@ enum Command {
     /// Variables: small sets of texts that jobs read, encrypted at rest
     #[command(subcommand)]
     Var(commands::var::Command),
+    /// Check configurations of agents
+    #[command(subcommand)]
+    Config(commands::config::Command),
     /// Render templates as tasks would see them
     #[command(subcommand)]
     Template(commands::template::Command),
@@ -115,6 +118,42 @@ enum Command {
     /// The same as `alloc logs`
     #[command(hide = true)]
     Logs(commands::alloc::logs::Args),
+    /// The same as `job start`
+    #[command(hide = true)]
+    Start(commands::job::start::Args),
+    /// The same as `job init`
+    #[command(hide = true)]
+    Init(commands::job::init::Args),
+    /// The same as `alloc exec`
+    #[command(hide = true)]
+    Exec(commands::alloc::exec::Args),
+    /// The same as `alloc fs`
+    #[command(hide = true)]
+    Fs(commands::alloc::fs::Args),
+    /// The same as `alloc status`
+    #[command(hide = true)]
+    AllocStatus(commands::alloc::status::Args),
+    /// The same as `eval status`
+    #[command(hide = true)]
+    EvalStatus(commands::eval::status::Args),
+    /// The same as `node status`
+    #[command(hide = true)]
+    NodeStatus(commands::node::status::Args),
+    /// The same as `node drain`
+    #[command(hide = true)]
+    NodeDrain(commands::node::drain::Args),
+    /// The same as `node config`
+    #[command(hide = true)]
+    ClientConfig(commands::node::config::Args),
+    /// The same as `server members`
+    #[command(hide = true)]
+    ServerMembers(commands::server::members::Args),
+    /// The same as `server join`
+    #[command(hide = true)]
+    ServerJoin(commands::server::join::Args),
+    /// The same as `server force-leave`
+    #[command(hide = true)]
+    ServerForceLeave(commands::server::force_leave::Args),
 }
 
 impl Cli {
@@ -137,6 +176,7 @@ impl Cli {
             Command::Kv(command) => command.run(reach),
             Command::Secret(command) => command.run(reach),
             Command::Var(command) => command.run(reach),
+            Command::Config(command) => command.run(reach),
             Command::Template(command) => command.run(reach),
             Command::Bench(command) => command.run(reach),
             Command::Ca(command) => command.run(reach),
@@ -158,6 +198,18 @@ impl Cli {
             Command::Stop(args) => args.run(reach),
             Command::Inspect(args) => args.run(reach),
             Command::Logs(args) => args.run(reach),
+            Command::Start(args) => args.run(reach),
+            Command::Init(args) => args.run(reach),
+            Command::Exec(args) => args.run(reach),
+            Command::Fs(args) => args.run(reach),
+            Command::AllocStatus(args) => args.run(reach),
+            Command::EvalStatus(args) => args.run(reach),
+            Command::NodeStatus(args) => args.run(reach),
+            Command::NodeDrain(args) => args.run(reach),
+            Command::ClientConfig(args) => args.run(reach),
+            Command::ServerMembers(args) => args.run(reach),
+            Command::ServerJoin(args) => args.run(reach),
+            Command::ServerForceLeave(args) => args.run(reach),
         }
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod alloc;
 pub(crate) mod bench;
 pub(crate) mod ca;
 pub(crate) mod completion;
+pub(crate) mod config;
 pub(crate) mod deployment;
 pub(crate) mod eval;
 pub(crate) mod job;

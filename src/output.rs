@@ -28,10 +28,10 @@ pub(crate) fn json(value: &impl Serialize) -> Result<()> {
     Ok(())
 }
 
-/// What has a name and a description, as a table or as JSON.
-pub(crate) fn described<T: Serialize>(items: &[T], as_json: bool, of: impl Fn(&T) -> (&String, &String)) -> Result<()> {
-    if as_json {
-        return json(&items);
+/// What has a name and a description, as a table unless something else is asked for.
+pub(crate) fn described<T: Serialize>(items: &[T], shown: &Shown, of: impl Fn(&T) -> (&String, &String)) -> Result<()> {
+    if shown.print(&items)? {
+        return Ok(());
     }
     let mut table = Table::new(["Name", "Description"]);
     for (name, description) in items.iter().map(of) {

@@ -194,6 +194,7 @@ fn a_job_is_run_worked_in_and_left_without_a_trace() {
     wait("nothing is asked for any more", || (!why("huge").starts_with("g:")).then_some(()));
     assert!(laptop.refused(&["job", "scale", "huge", "some"]).contains("is no number of allocations"));
     versions_and_counts_have_a_history(&laptop);
+    scripts_read_what_they_want(&laptop, folder.path());
     let monitor = Followed::start(&laptop, &folder.path().join("monitor.log"));
     jobs_are_stopped_started_and_restarted(&laptop, folder.path());
     jobs_are_dispatched(&laptop, folder.path());
@@ -261,6 +262,40 @@ fn versions_and_counts_have_a_history(laptop: &Laptop) {
     assert_eq!(laptop.ok(&["scaling", "policy", "list"]), "No policies found\n");
     assert!(laptop.refused(&["scaling", "policy", "info", "x"]).contains("no scaling policy with prefix or id"));
     laptop.ok(&["job", "scale", "-detach", "huge", "0"]);
+}
+
+fn scripts_read_what_they_want(laptop: &Laptop, folder: &Path) {
+    for (words, printed) in [
+        (&["job", "status", "-t", "{{.ID}} {{.Type}}", "huge"][..], "huge batch\n"),
+        (&["job", "status", "-t", "{{range .}}{{.ID}}{{\"\\n\"}}{{end}}"], "huge\nstubborn\n"),
+        (&["job", "inspect", "-t", "{{(index .TaskGroups 0).Count}}", "stubborn"], "1\n"),
+        (&["job", "history", "-t", "{{len .}}", "stubborn"], "1\n"),
+        (&["server-members", "-t", "{{.ServerRegion}}"], "global\n"),
+        (&["node-status", "-t", "{{(index . 0).Status}}"], "ready\n"),
+        (&["operator", "metrics", "-t", "{{len .Points}}"], "0\n"),
+        (&["exec", "-job", "stubborn", "echo", "-json"], "-json\n"),
+        (&["service", "list"], "No service registrations found\n"),
+    ] {
+        assert_eq!(laptop.ok(words), printed, "{words:?}");
+    }
+    let example = folder.join("example.nomad.hcl");
+    let example = example.to_str().unwrap();
+    laptop.ok(&["job", "init", example]);
+    assert!(laptop.refused(&["init", "-short", example]).contains("not written over"));
+    assert_eq!(laptop.ok(&["job", "validate", example]), "Job validation successful\n");
+    let config = folder.join("client.hcl");
+    std::fs::write(&config, "data_dir = \"/var/lib/drover\"\nclient {\n  enabled = true\n}\n").unwrap();
+    assert_eq!(laptop.ok(&["config", "validate", config.to_str().unwrap()]), "Configuration is valid!\n");
+    assert!(laptop.refused(&["config", "validate", example]).contains("not valid"));
+    let allocation = laptop.ok(&["job", "allocs", "-t", "{{(index . 0).ID}}", "stubborn"]);
+    assert_eq!(laptop.ok(&["alloc", "checks", allocation.trim()]), "No checks found\n");
+
+    let made = laptop.ok(&["operator", "debug", "-duration", "100ms", "-output", folder.to_str().unwrap()]);
+    let archive = made.trim().rsplit(' ').next().unwrap();
+    let listed = Command::new("tar").args(["-tzf", archive]).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(["/agent-self.json\n", "/jobs.json\n", "/monitor.log\n"].iter().all(|name| listed.contains(name)), "{listed}");
+    assert!(!listed.contains("missing.txt"), "everything was there to be gathered");
 }
 
 fn jobs_are_dispatched(laptop: &Laptop, folder: &Path) {

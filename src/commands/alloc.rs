@@ -1,5 +1,6 @@
 //! `drover alloc ...`
 
+pub(crate) mod checks;
 pub(crate) mod exec;
 pub(crate) mod fs;
 pub(crate) mod logs;
@@ -24,6 +25,8 @@ verbs! {
     Exec(exec::Args),
     /// List folders and print files of an allocation
     Fs(fs::Args),
+    /// Show how the checks of an allocation's services are
+    Checks(checks::Args),
     /// Restart tasks in place
     Restart(restart::Args),
     /// Send a signal to tasks

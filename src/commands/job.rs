@@ -5,6 +5,7 @@ pub(crate) mod deployments;
 pub(crate) mod dispatch;
 pub(crate) mod eval;
 pub(crate) mod history;
+pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod periodic;
 pub(crate) mod plan;
@@ -36,6 +37,8 @@ verbs! {
     Validate(validate::Args),
     /// Show jobs, or one job with its allocations
     Status(status::Args),
+    /// Write an example of a job file
+    Init(init::Args),
     /// Stop a job
     Stop(stop::Args),
     /// Start a job that was stopped

@@ -2,7 +2,9 @@
 
 pub(crate) mod api;
 pub(crate) mod autopilot;
+pub(crate) mod debug;
 pub(crate) mod gossip;
+pub(crate) mod metrics;
 pub(crate) mod raft;
 pub(crate) mod scheduler;
 pub(crate) mod snapshot;
@@ -16,6 +18,10 @@ verbs! {
     Autopilot(autopilot::Args),
     /// The keys that servers seal their gossip with
     Gossip(gossip::Args),
+    /// Gather what helps to find a fault, as an archive
+    Debug(debug::Args),
+    /// The figures that an agent gives to those who watch it
+    Metrics(metrics::Args),
     /// Who takes part in consensus, and who leads
     Raft(raft::Args),
     /// How allocations are placed

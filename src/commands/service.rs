@@ -1,5 +1,6 @@
 //! `drover service ...`
 
+pub(crate) mod delete;
 pub(crate) mod info;
 pub(crate) mod list;
 
@@ -10,4 +11,6 @@ verbs! {
     List(list::Args),
     /// Show a service's instances
     Info(info::Args),
+    /// Take one instance of a service out of the catalogue
+    Delete(delete::Args),
 }

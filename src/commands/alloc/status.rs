@@ -6,16 +6,15 @@ use drover_model::allocation::{Allocation, TaskState};
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Pairs, Table, ago, date, heading},
+    output::{self, Pairs, Shown, Table, ago, date, heading},
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The allocation's id, or the start of it; none lists all allocations
     allocation: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
     /// Leave out events
     #[arg(long)]
     short: bool,
@@ -31,17 +30,14 @@ impl Args {
         block_on(async {
             let Some(prefix) = &self.allocation else {
                 let all = client.allocations("").await?.data;
-                if self.json {
-                    output::json(&all)?
-                } else {
+                if !self.shown.print(&all)? {
                     crate::commands::job::status::print_allocations(&all, self.verbose, colours)
                 }
                 return Ok(Exit::Ok);
             };
             let id = super::find(&client, prefix).await?.id.to_string();
             let allocation = client.allocation(&id).await?.data;
-            if self.json {
-                output::json(&allocation)?;
+            if self.shown.print(&allocation)? {
                 return Ok(Exit::Ok);
             }
             self.print(&allocation, colours);

@@ -5,13 +5,13 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
+    output::Shown,
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
@@ -19,9 +19,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let authority = client.ca().await?;
-            if self.json {
-                crate::output::json(&authority)?
-            } else {
+            if !self.shown.print(&authority)? {
                 print!("{}", authority.certificate_pem)
             }
             Ok(Exit::Ok)

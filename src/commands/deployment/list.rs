@@ -6,14 +6,13 @@ use drover_model::deployment::Deployment;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Table},
+    output::{self, Shown, Table},
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
     /// Print whole ids
     #[arg(long)]
     verbose: bool,
@@ -24,9 +23,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let deployments = client.deployments("").await?.data;
-            if self.json {
-                output::json(&deployments)?
-            } else {
+            if !self.shown.print(&deployments)? {
                 print(&deployments, self.verbose, reach.colours())
             }
             Ok(Exit::Ok)

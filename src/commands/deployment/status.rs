@@ -7,7 +7,7 @@ use crate::{
     context::{Reach, block_on},
     exit::Exit,
     monitor,
-    output::{self, Pairs},
+    output::{self, Pairs, Shown},
 };
 
 #[derive(clap::Args, Debug)]
@@ -17,9 +17,8 @@ pub(crate) struct Args {
     /// Follow it until it has ended
     #[arg(long)]
     monitor: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
     /// Print whole ids
     #[arg(long)]
     verbose: bool,
@@ -35,8 +34,7 @@ impl Args {
                 return monitor::deployment(&client, &id, self.verbose).await;
             }
             let deployment = client.deployment(&id).await?.data;
-            if self.json {
-                output::json(&deployment)?;
+            if self.shown.print(&deployment)? {
                 return Ok(Exit::Ok);
             }
             let mut pairs = Pairs::default();

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Table},
+    output::{self, Shown, Table},
 };
 
 #[derive(clap::Args, Debug)]
@@ -16,9 +16,8 @@ pub(crate) struct Args {
     /// Only those in this status
     #[arg(long)]
     status: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
     /// Print whole ids
     #[arg(long)]
     verbose: bool,
@@ -31,8 +30,7 @@ impl Args {
             let mut evaluations = client.evaluations("").await?.data;
             evaluations.retain(|e| self.job.as_deref().is_none_or(|job| *job == *e.job_id));
             evaluations.retain(|e| self.status.as_deref().is_none_or(|status| status == e.status.as_str()));
-            if self.json {
-                output::json(&evaluations)?;
+            if self.shown.print(&evaluations)? {
                 return Ok(Exit::Ok);
             }
             evaluations.sort_by_key(|e| std::cmp::Reverse(e.create_index));

@@ -7,7 +7,7 @@ use crate::{
     context::{Reach, block_on, even, unique},
     exit::Exit,
     monitor,
-    output::{self, Pairs, heading},
+    output::{self, Pairs, Shown, heading},
 };
 
 #[derive(clap::Args, Debug)]
@@ -17,9 +17,8 @@ pub(crate) struct Args {
     /// Follow it, and its deployment, to the end
     #[arg(long)]
     monitor: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
     /// Print whole ids
     #[arg(long)]
     verbose: bool,
@@ -37,8 +36,7 @@ impl Args {
             if self.monitor {
                 return monitor::evaluation(&client, &id, self.verbose).await;
             }
-            if self.json {
-                output::json(&evaluation)?;
+            if self.shown.print(&evaluation)? {
                 return Ok(Exit::Ok);
             }
             let trigger = serde_json::to_value(evaluation.triggered_by)?;

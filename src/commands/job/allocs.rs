@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output,
+    output::Shown,
 };
 
 #[derive(clap::Args, Debug)]
@@ -15,9 +15,8 @@ pub(crate) struct Args {
     /// Those of earlier jobs of this name too
     #[arg(long)]
     all: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
     /// Print whole ids
     #[arg(long)]
     verbose: bool,
@@ -29,9 +28,7 @@ impl Args {
         block_on(async {
             let id = super::find(&client, &self.job).await?;
             let allocations = client.job_allocations(&id, self.all).await?.data;
-            if self.json {
-                output::json(&allocations)?;
-            } else {
+            if !self.shown.print(&allocations)? {
                 super::status::print_allocations(&allocations, self.verbose, reach.colours());
             }
             Ok(Exit::Ok)

@@ -6,16 +6,15 @@ use crate::{
     commands::deployment::list::print,
     context::{Reach, block_on},
     exit::Exit,
-    output,
+    output::Shown,
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The job's id, or the start of it
     job: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
     /// Print whole ids
     #[arg(long)]
     verbose: bool,
@@ -27,9 +26,7 @@ impl Args {
         block_on(async {
             let id = super::find(&client, &self.job).await?;
             let deployments = client.job_deployments(&id).await?.data;
-            if self.json {
-                output::json(&deployments)?
-            } else {
+            if !self.shown.print(&deployments)? {
                 print(&deployments, self.verbose, reach.colours())
             }
             Ok(Exit::Ok)

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Pairs, date, diff},
+    output::{Pairs, Shown, date, diff},
 };
 
 #[derive(clap::Args, Debug)]
@@ -15,9 +15,8 @@ pub(crate) struct Args {
     /// Show what changed from version to version
     #[arg(short, long = "diffs")]
     p: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
     /// Only this version: its number or its tag
     #[arg(long)]
     version: Option<String>,
@@ -41,9 +40,8 @@ impl Args {
                 None => None,
             };
             let wanted = |version: u64| only.is_none_or(|only| only == version);
-            if self.json {
-                let versions: Vec<_> = answer.versions.iter().filter(|job| wanted(job.version)).collect();
-                output::json(&versions)?;
+            let versions: Vec<_> = answer.versions.iter().filter(|job| wanted(job.version)).collect();
+            if self.shown.print(&versions)? {
                 return Ok(Exit::Ok);
             }
             for (position, job) in answer.versions.iter().enumerate().filter(|(_, job)| wanted(job.version)) {

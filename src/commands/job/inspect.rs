@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output,
+    output::{self, Shown},
 };
 
 #[derive(clap::Args, Debug)]
@@ -15,9 +15,8 @@ pub(crate) struct Args {
     /// This version instead of the current one: its number or its tag
     #[arg(long)]
     version: Option<String>,
-    /// Print JSON (the default)
-    #[arg(long, hide = true)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
@@ -29,7 +28,9 @@ impl Args {
                 None => client.job(&id).await?.data,
                 Some(version) => super::version(&client, &id, version).await?,
             };
-            output::json(&serde_json::json!({ "Job": job }))?;
+            if !self.shown.through_template(&job)? {
+                output::json(&serde_json::json!({ "Job": job }))?;
+            }
             Ok(Exit::Ok)
         })
     }

@@ -11,16 +11,15 @@ use drover_model::{
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Pairs, Table, ago, date, heading},
+    output::{self, Pairs, Shown, Table, ago, date, heading},
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The job's id, or the start of it; none lists all jobs
     job: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
     /// Leave out allocations
     #[arg(long)]
     short: bool,
@@ -53,8 +52,8 @@ impl Args {
 
     async fn list(&self, client: &Client, colours: bool) -> Result<()> {
         let jobs = client.jobs("").await?.data;
-        if self.json {
-            return output::json(&jobs);
+        if self.shown.print(&jobs)? {
+            return Ok(());
         }
         if jobs.is_empty() {
             println!("No running jobs");
@@ -77,8 +76,8 @@ impl Args {
 
     async fn one(&self, client: &Client, id: &str, colours: bool) -> Result<()> {
         let job = client.job(id).await?.data;
-        if self.json {
-            return output::json(&job);
+        if self.shown.print(&job)? {
+            return Ok(());
         }
         print_job(&job, colours);
         print_summary(&client.job_summary(id).await?.data, colours);

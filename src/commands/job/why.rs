@@ -5,16 +5,15 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output,
+    output::Shown,
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The job's id, or the start of it
     job: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
@@ -23,8 +22,7 @@ impl Args {
         block_on(async {
             let id = super::find(&client, &self.job).await?;
             let report = client.job_why(&id).await?.data;
-            if self.json {
-                output::json(&report)?;
+            if self.shown.print(&report)? {
                 return Ok(Exit::Ok);
             }
             if report.groups.is_empty() {

@@ -7,15 +7,15 @@ use anyhow::{Context, Result};
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
+    output::Shown,
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The key
     key: String,
-    /// Print the entry with its indexes as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
@@ -23,8 +23,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let entry = client.kv_get(&self.key).await?.with_context(|| format!("there is no key {:?}", self.key))?;
-            if self.json {
-                crate::output::json(&entry)?;
+            if self.shown.print(&entry)? {
                 return Ok(Exit::Ok);
             }
             std::io::stdout().write_all(&entry.value)?;

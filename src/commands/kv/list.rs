@@ -5,6 +5,7 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
+    output::Shown,
 };
 
 #[derive(clap::Args, Debug)]
@@ -12,9 +13,8 @@ pub(crate) struct Args {
     /// Only keys that begin with this
     #[arg(default_value = "")]
     prefix: String,
-    /// Print entries as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
@@ -22,8 +22,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let entries = client.kv_list(&self.prefix).await?;
-            if self.json {
-                crate::output::json(&entries)?;
+            if self.shown.print(&entries)? {
                 return Ok(Exit::Ok);
             }
             for entry in entries {

@@ -5,20 +5,22 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output,
+    output::Shown,
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The namespace's name
     name: String,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
     pub(crate) fn run(self, reach: &Reach) -> Result<Exit> {
         let client = reach.client()?;
         block_on(async {
-            output::json(&client.get_namespace(&self.name).await?.data)?;
+            self.shown.print_at_least_json(&client.get_namespace(&self.name).await?.data)?;
             Ok(Exit::Ok)
         })
     }

@@ -6,16 +6,15 @@ use drover_model::namespace::{Choice, Namespace};
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Pairs, Table, heading},
+    output::{Pairs, Shown, Table, heading},
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The namespace's name
     name: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
@@ -24,9 +23,7 @@ impl Args {
         let colours = reach.colours();
         block_on(async {
             let namespace = client.get_namespace(&self.name).await?.data;
-            if self.json {
-                output::json(&namespace)?;
-            } else {
+            if !self.shown.print(&namespace)? {
                 print(&namespace, colours);
             }
             Ok(Exit::Ok)

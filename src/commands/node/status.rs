@@ -6,16 +6,15 @@ use drover_api::Client;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Pairs, Table, ago, heading},
+    output::{self, Pairs, Shown, Table, ago, heading},
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The node's id, or the start of it; none lists all nodes
     node: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
     /// Leave out attributes and allocations
     #[arg(long)]
     short: bool,
@@ -39,8 +38,8 @@ impl Args {
 
     async fn list(&self, client: &Client, colours: bool) -> Result<()> {
         let nodes = client.nodes("").await?.data;
-        if self.json {
-            return output::json(&nodes);
+        if self.shown.print(&nodes)? {
+            return Ok(());
         }
         if nodes.is_empty() {
             println!("No nodes registered");
@@ -67,8 +66,8 @@ impl Args {
     async fn one(&self, client: &Client, prefix: &str, colours: bool) -> Result<()> {
         let id = super::find(client, prefix).await?.id.to_string();
         let node = client.node(&id).await?.data;
-        if self.json {
-            return output::json(&node);
+        if self.shown.print(&node)? {
+            return Ok(());
         }
         let healthy: Vec<&str> =
             node.drivers.iter().filter(|(_, driver)| driver.detected && driver.healthy).map(|(name, _)| name.as_str()).collect();

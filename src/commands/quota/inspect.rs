@@ -6,13 +6,15 @@ use serde::Serialize;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output,
+    output::Shown,
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The quota's name
     name: String,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 /// What is allowed and what is in use.
@@ -28,7 +30,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let (spec, usage) = (client.quota(&self.name).await?.data, client.quota_usage(&self.name).await?.data);
-            output::json(&Inspected { spec, usage })?;
+            self.shown.print_at_least_json(&Inspected { spec, usage })?;
             Ok(Exit::Ok)
         })
     }

@@ -5,14 +5,13 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output,
+    output::{self, Shown},
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
@@ -20,7 +19,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let quotas = client.quotas().await?.data;
-            output::described(&quotas, self.json, |quota| (&quota.name, &quota.description))?;
+            output::described(&quotas, &self.shown, |quota| (&quota.name, &quota.description))?;
             Ok(Exit::Ok)
         })
     }

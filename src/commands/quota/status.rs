@@ -6,16 +6,15 @@ use drover_model::quota::{QuotaLimit, QuotaSpec, QuotaUsage, RegionLimit};
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Pairs, Table, heading},
+    output::{Pairs, Shown, Table, heading},
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The quota's name
     name: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
@@ -24,8 +23,7 @@ impl Args {
         let colours = reach.colours();
         block_on(async {
             let quota = client.quota(&self.name).await?.data;
-            if self.json {
-                output::json(&quota)?;
+            if self.shown.print(&quota)? {
                 return Ok(Exit::Ok);
             }
             let usage = client.quota_usage(&self.name).await?.data;

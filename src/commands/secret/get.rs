@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::Table,
+    output::{Shown, Table},
 };
 
 #[derive(clap::Args, Debug)]
@@ -18,9 +18,8 @@ pub(crate) struct Args {
     /// This version instead of the newest
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     version: u64,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
@@ -28,8 +27,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let secret = client.secret_get(&self.path, self.version).await?.data;
-            if self.json {
-                crate::output::json(&secret)?;
+            if self.shown.print(&secret)? {
                 return Ok(Exit::Ok);
             }
             if let Some(field) = &self.field {

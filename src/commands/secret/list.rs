@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{Table, date},
+    output::{Shown, Table, date},
 };
 
 #[derive(clap::Args, Debug)]
@@ -13,9 +13,8 @@ pub(crate) struct Args {
     /// Only paths that begin with this
     #[arg(default_value = "")]
     prefix: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
@@ -23,8 +22,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let secrets = client.secret_list(&self.prefix).await?;
-            if self.json {
-                crate::output::json(&secrets)?;
+            if self.shown.print(&secrets)? {
                 return Ok(Exit::Ok);
             }
             let mut table = Table::new(["Path", "Version", "Created"]);

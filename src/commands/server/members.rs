@@ -1,11 +1,12 @@
 //! `drover server members`
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use drover_api::Members;
 
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Table},
+    output::{self, Shown, Table},
 };
 
 #[derive(clap::Args, Debug)]
@@ -13,21 +14,19 @@ pub(crate) struct Args {
     /// Show tags
     #[arg(long, alias = "detailed")]
     verbose: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
     pub(crate) fn run(self, reach: &Reach) -> Result<Exit> {
         let client = reach.client()?;
         block_on(async {
-            if self.json {
-                let members: serde_json::Value = client.get("/v1/agent/members", &[]).await?.data;
-                output::json(&members)?;
+            let all: serde_json::Value = client.get("/v1/agent/members", &[]).await?.data;
+            if self.shown.print(&all)? {
                 return Ok(Exit::Ok);
             }
-            let members = client.members().await?.data;
+            let members: Members = serde_json::from_value(all).context("the agent's members are not what was expected")?;
             let leader = client.leader().await.map(|answer| answer.data).unwrap_or_default();
             let mut table = Table::new(["Name", "Address", "Port", "Status", "Leader", "Build", "Datacenter", "Region"]);
             for member in members.members {

@@ -6,7 +6,7 @@ use drover_model::service::ServiceRegistration;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Table},
+    output::{self, Shown, Table},
 };
 
 #[derive(clap::Args, Debug)]
@@ -16,9 +16,8 @@ pub(crate) struct Args {
     /// Only instances whose checks pass
     #[arg(long)]
     healthy: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
     /// Print whole ids
     #[arg(long)]
     verbose: bool,
@@ -33,8 +32,7 @@ impl Args {
             let query = [("healthy", healthy)];
             let query = if self.healthy { query.as_slice() } else { &[] };
             let instances: Vec<ServiceRegistration> = client.get(&path, query).await?.data;
-            if self.json {
-                output::json(&instances)?;
+            if self.shown.print(&instances)? {
                 return Ok(Exit::Ok);
             }
             let mut table = Table::new(["Job ID", "Address", "Health", "Tags", "Node ID", "Alloc ID"]);

@@ -6,14 +6,13 @@ use serde_json::Value;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Table},
+    output::{Shown, Table},
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
@@ -21,8 +20,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let namespaces: Value = client.get("/v1/services", &[]).await?.data;
-            if self.json {
-                output::json(&namespaces)?;
+            if self.shown.print(&namespaces)? {
                 return Ok(Exit::Ok);
             }
             let mut table = Table::new(["Service Name", "Tags"]);

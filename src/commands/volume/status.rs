@@ -7,7 +7,7 @@ use super::{HOST, check_type, find};
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Pairs, Table, heading},
+    output::{self, Pairs, Shown, Table, heading},
 };
 
 #[derive(clap::Args, Debug)]
@@ -20,9 +20,8 @@ pub(crate) struct Args {
     /// Whole ids
     #[arg(long)]
     verbose: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
@@ -32,17 +31,13 @@ impl Args {
         block_on(async {
             let Some(prefix) = &self.id else {
                 let volumes = client.host_volumes("").await?.data;
-                if self.json {
-                    output::json(&volumes)?
-                } else {
+                if !self.shown.print(&volumes)? {
                     list(&volumes, self.verbose)
                 }
                 return Ok(Exit::Ok);
             };
             let volume = client.host_volume(&find(&client, prefix).await?).await?.data;
-            if self.json {
-                output::json(&volume)?
-            } else {
+            if !self.shown.print(&volume)? {
                 print(&volume, reach.colours(), self.verbose)
             }
             Ok(Exit::Ok)

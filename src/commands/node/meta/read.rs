@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Table, heading},
+    output::{Shown, Table, heading},
 };
 
 #[derive(clap::Args, Debug)]
@@ -13,9 +13,8 @@ pub(crate) struct Args {
     /// The node's id, or the start of it (default: the agent's own node)
     #[arg(long, value_name = "NODE")]
     node_id: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
@@ -24,8 +23,7 @@ impl Args {
         block_on(async {
             let id = super::target(&client, self.node_id.as_deref()).await?;
             let meta = client.node_meta(id.as_deref()).await?.data;
-            if self.json {
-                output::json(&meta)?;
+            if self.shown.print(&meta)? {
                 return Ok(Exit::Ok);
             }
             heading("All Meta", reach.colours());

@@ -6,16 +6,15 @@ use drover_model::namespace::{PoolAlgorithm, PoolScheduling};
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Pairs, Table, heading},
+    output::{Pairs, Shown, Table, heading},
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The pool's name
     name: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
@@ -23,8 +22,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let pool = client.node_pool(&self.name).await?.data;
-            if self.json {
-                output::json(&pool)?;
+            if self.shown.print(&pool)? {
                 return Ok(Exit::Ok);
             }
             let mut pairs = Pairs::default();

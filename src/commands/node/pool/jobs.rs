@@ -5,16 +5,15 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Table},
+    output::{Shown, Table},
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The pool's name
     name: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
@@ -22,8 +21,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let jobs = client.node_pool_jobs(&self.name).await?.data;
-            if self.json {
-                output::json(&jobs)?;
+            if self.shown.print(&jobs)? {
                 return Ok(Exit::Ok);
             }
             if jobs.is_empty() {

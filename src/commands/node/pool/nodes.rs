@@ -5,16 +5,15 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Table},
+    output::{self, Shown, Table},
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The pool's name
     name: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
     /// Print whole ids
     #[arg(long)]
     verbose: bool,
@@ -25,8 +24,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let nodes = client.node_pool_nodes(&self.name).await?.data;
-            if self.json {
-                output::json(&nodes)?;
+            if self.shown.print(&nodes)? {
                 return Ok(Exit::Ok);
             }
             if nodes.is_empty() {

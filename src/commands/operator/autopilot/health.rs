@@ -5,14 +5,13 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Pairs, Table, duration},
+    output::{self, Pairs, Shown, Table, duration},
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
@@ -20,8 +19,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let health = client.autopilot_health().await?;
-            if self.json {
-                output::json(&health)?;
+            if self.shown.print(&health)? {
                 return Ok(Exit::Ok);
             }
             let mut pairs = Pairs::default();

@@ -6,7 +6,7 @@ use drover_api::GossipKeys;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Table},
+    output::{Shown, Table},
 };
 
 #[derive(clap::Args, Debug)]
@@ -21,9 +21,8 @@ enum Command {
     Generate,
     /// List the keys, and on how many servers each is
     List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        shown: Shown,
     },
     /// Let all servers take what this key has sealed; they go on sealing with the one that they have
     Install { key: String },
@@ -37,7 +36,7 @@ impl Args {
     pub(crate) fn run(self, reach: &Reach) -> Result<Exit> {
         match self.command {
             Command::Generate => println!("{}", drover_agent::new_gossip_key()),
-            Command::List { json } => list(reach, json)?,
+            Command::List { shown } => list(reach, &shown)?,
             Command::Install { key } => change(reach, "install", &key, "Installed the key")?,
             Command::Use { key } => change(reach, "use", &key, "Changed the primary key")?,
             Command::Remove { key } => change(reach, "remove", &key, "Removed the key")?,
@@ -46,11 +45,11 @@ impl Args {
     }
 }
 
-fn list(reach: &Reach, json: bool) -> Result<()> {
+fn list(reach: &Reach, shown: &Shown) -> Result<()> {
     let client = reach.client()?;
     let keys = block_on(async { Ok(client.gossip_keys().await?.data) })?;
-    if json {
-        return output::json(&keys);
+    if shown.print(&keys)? {
+        return Ok(());
     }
     let GossipKeys { keys, primary_keys, num_nodes, .. } = keys;
     let mut table = Table::new(["Key", "Servers", "Primary"]);

@@ -5,14 +5,13 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Table},
+    output::{Shown, Table},
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
     /// Ask the agent itself, although it may not be the leader
     #[arg(long)]
     stale: bool,
@@ -23,8 +22,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let configuration = client.raft_configuration(self.stale).await?.data;
-            if self.json {
-                output::json(&configuration)?;
+            if self.shown.print(&configuration)? {
                 return Ok(Exit::Ok);
             }
             let mut table = Table::new(["Node", "ID", "Address", "State", "Voter", "RaftProtocol"]);

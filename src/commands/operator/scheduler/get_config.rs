@@ -5,14 +5,13 @@ use anyhow::Result;
 use crate::{
     context::{Reach, block_on},
     exit::Exit,
-    output::{self, Pairs},
+    output::{Pairs, Shown},
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
@@ -20,8 +19,7 @@ impl Args {
         let client = reach.client()?;
         block_on(async {
             let config = client.scheduler_config().await?;
-            if self.json {
-                output::json(&config)?;
+            if self.shown.print(&config)? {
                 return Ok(Exit::Ok);
             }
             let preemption = config.preemption_config;

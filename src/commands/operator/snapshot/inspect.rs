@@ -8,23 +8,21 @@ use drover_agent::backup;
 use crate::{
     context::Reach,
     exit::Exit,
-    output::{self, Pairs, Table},
+    output::{self, Pairs, Shown, Table},
 };
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The file
     file: PathBuf,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Args {
     pub(crate) fn run(self, _reach: &Reach) -> Result<Exit> {
         let inspection = backup::inspect(&super::read(&self.file)?).with_context(|| self.file.display().to_string())?;
-        if self.json {
-            output::json(&inspection)?;
+        if self.shown.print(&inspection)? {
             return Ok(Exit::Ok);
         }
         let meta = &inspection.meta;
