@@ -121,7 +121,7 @@ impl State {
         });
     }
 
-    fn put<T: Serialize>(&self, key: String, value: &T) {
+    fn put<T: Serialize + DeserializeOwned>(&self, key: String, value: &T) {
         self.with(|log| {
             let bytes = lean::to_vec(value).map_err(std::io::Error::other)?;
             log.append(&key, Some(&bytes))

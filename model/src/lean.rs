@@ -13,20 +13,24 @@ use serde::{
 const NIL: u8 = 0xc0;
 
 /// Writes a value after what is in `out` already.
-pub fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), Error> {
-    value.serialize(Lean { out })
+pub fn write<T: Serialize + DeserializeOwned>(out: &mut Vec<u8>, value: &T) -> Result<(), Error> {
+    let before = out.len();
+    value.serialize(Lean { out })?;
+    debug_assert!(comes_back::<T>(&out[before..]), "{} is not what was written once it is read", std::any::type_name::<T>());
+    Ok(())
 }
 
 /// A value as bytes.
-pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
+pub fn to_vec<T: Serialize + DeserializeOwned>(value: &T) -> Result<Vec<u8>, Error> {
     let mut out = Vec::with_capacity(256);
     write(&mut out, value)?;
     Ok(out)
 }
 
-/// Whether a value is the same once it has been read: written again, it gives the same bytes. For assertions.
-pub fn comes_back<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> bool {
-    rmp_serde::from_slice::<T>(bytes).is_ok_and(|value| to_vec(&value).is_ok_and(|again| again == bytes))
+/// Whether a value is the same once it has been read: written again, it gives the same bytes.
+fn comes_back<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> bool {
+    let mut again = Vec::with_capacity(bytes.len());
+    rmp_serde::from_slice::<T>(bytes).is_ok_and(|value| value.serialize(Lean { out: &mut again }).is_ok()) && again == bytes
 }
 
 struct Lean<'o> {
@@ -36,12 +40,11 @@ struct Lean<'o> {
 /// An array or a map that is being written.
 struct Open<'o> {
     out: &'o mut Vec<u8>,
-    /// Where the number of its entries stands, unless it was known from the beginning.
-    count_at: Option<CountAt>,
+    count_at: CountAt,
     entries: u32,
 }
 
-/// A number of entries that is filled in at the end.
+/// Where the number of entries stands, which is filled in at the end.
 #[derive(Clone, Copy)]
 enum CountAt {
     /// In the low bits of the byte.
@@ -78,27 +81,7 @@ impl<'o> Open<'o> {
                 CountAt::Long(at + 1)
             }
         };
-        Self { out, count_at: Some(count_at), entries: 0 }
-    }
-
-    /// One that will have just so many entries.
-    fn of(out: &'o mut Vec<u8>, marks: &Marks, entries: usize) -> Result<Self, Error> {
-        let entries = u32::try_from(entries).map_err(|_| <Error as ser::Error>::custom("more entries than MessagePack can count"))?;
-        let mut open = Self::at_most(out, marks, Some(entries as usize));
-        open.entries = entries;
-        open.fill_in();
-        open.count_at = None;
-        Ok(open)
-    }
-
-    fn fill_in(&mut self) {
-        let count = self.entries.to_be_bytes();
-        match self.count_at {
-            None => {}
-            Some(CountAt::Nibble(at)) => self.out[at] |= count[3],
-            Some(CountAt::Short(at)) => self.out[at..at + 2].copy_from_slice(&count[2..]),
-            Some(CountAt::Long(at)) => self.out[at..at + 4].copy_from_slice(&count),
-        }
+        Self { out, count_at, entries: 0 }
     }
 
     fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
@@ -106,7 +89,7 @@ impl<'o> Open<'o> {
     }
 
     fn counted<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.entries += u32::from(self.count_at.is_some());
+        self.entries += 1;
         self.value(value)
     }
 
@@ -123,17 +106,22 @@ impl<'o> Open<'o> {
         Ok(())
     }
 
-    fn close(mut self) {
-        self.fill_in();
+    fn close(self) {
+        let count = self.entries.to_be_bytes();
+        match self.count_at {
+            CountAt::Nibble(at) => self.out[at] |= count[3],
+            CountAt::Short(at) => self.out[at..at + 2].copy_from_slice(&count[2..]),
+            CountAt::Long(at) => self.out[at..at + 4].copy_from_slice(&count),
+        }
     }
 }
 
 impl<'o> Lean<'o> {
     /// A map of one entry: a variant of an enum that has something in it.
     fn variant(self, name: &'static str) -> Result<&'o mut Vec<u8>, Error> {
-        let mut one = Open::of(self.out, &MAP, 1)?;
-        one.value(name)?;
-        Ok(one.out)
+        self.out.push(MAP.few | 1);
+        rmp_serde::Serializer::new(&mut *self.out).serialize_str(name)?;
+        Ok(self.out)
     }
 }
 
@@ -200,29 +188,23 @@ impl<'o> Serializer for Lean<'o> {
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Open<'o>, Error> {
-        match len {
-            Some(len) => Open::of(self.out, &ARRAY, len),
-            None => Ok(Open::at_most(self.out, &ARRAY, None)),
-        }
+        Ok(Open::at_most(self.out, &ARRAY, len))
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Open<'o>, Error> {
-        Open::of(self.out, &ARRAY, len)
+        Ok(Open::at_most(self.out, &ARRAY, Some(len)))
     }
 
     fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Open<'o>, Error> {
-        Open::of(self.out, &ARRAY, len)
+        Ok(Open::at_most(self.out, &ARRAY, Some(len)))
     }
 
     fn serialize_tuple_variant(self, _: &'static str, _: u32, variant: &'static str, len: usize) -> Result<Open<'o>, Error> {
-        Open::of(self.variant(variant)?, &ARRAY, len)
+        Ok(Open::at_most(self.variant(variant)?, &ARRAY, Some(len)))
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Open<'o>, Error> {
-        match len {
-            Some(len) => Open::of(self.out, &MAP, len),
-            None => Ok(Open::at_most(self.out, &MAP, None)),
-        }
+        Ok(Open::at_most(self.out, &MAP, len))
     }
 
     fn serialize_struct(self, _: &'static str, len: usize) -> Result<Open<'o>, Error> {

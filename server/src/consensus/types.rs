@@ -110,7 +110,6 @@ fn encoded(proposed: &Proposed) -> Result<Bytes, Error> {
         gathered.clear();
         gathered.shrink_to(GATHERED_BYTES);
         lean::write(gathered, proposed).map_err(|error| Error::Encode(error.to_string()))?;
-        debug_assert!(lean::comes_back::<Proposed>(gathered), "a command is not what was written once it is read");
         Ok(Bytes::copy_from_slice(gathered))
     })
 }

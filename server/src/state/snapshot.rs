@@ -179,7 +179,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn write<T: Serialize>(&mut self, record: &T) -> Result<(), Error> {
+    fn write<T: Serialize + DeserializeOwned>(&mut self, record: &T) -> Result<(), Error> {
         self.buffer.clear();
         lean::write(&mut self.buffer, record)?;
         Ok(self.out.write_all(&self.buffer)?)
