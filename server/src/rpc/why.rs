@@ -70,14 +70,9 @@ fn group_sentence(state: &State, job: &Job, group: &TaskGroup) -> Option<String>
 
 /// How many allocations of the group wait for room.
 fn waiting(state: &State, key: &JobKey, group: &TaskGroup) -> Option<u32> {
-    let told = state.blocked_evaluations_of_job(key).find_map(|blocked| {
-        let before = blocked.previous_eval.and_then(|id| state.evaluation(id));
-        let mut both = [Some(blocked), before].into_iter().flatten();
-        both.clone().find(|evaluation| evaluation.failed_tg_allocs.contains_key(&group.name))?;
-        // One that was blocked as soon as it was made knows the reasons; how many there are, the one before it counted.
-        both.find_map(|evaluation| evaluation.queued_allocations.get(&group.name).copied()).or(Some(1))
-    });
-    told.filter(|count| *count > 0)
+    state.blocked_evaluations_of_job(key).next()?;
+    let queued = state.summary(key)?.summary.get(&*group.name)?.queued;
+    (queued > 0).then_some(queued)
 }
 
 /// What last happened in an allocation.
