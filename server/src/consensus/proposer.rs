@@ -32,6 +32,10 @@ const BATCH_BYTES: usize = 4 << 20;
 pub(super) const COMMAND_BYTES: usize = 48 << 20;
 /// Batches on their way at a time: while one is written, the next is on its way to the log, and the rest gathers.
 const BATCHES_IN_FLIGHT: usize = 2;
+/// A batch of so many commands means that many ask at once; whoever is answered then asks again before long.
+const CROWD: usize = 4;
+/// How often a crowd's batch lets all others have their turn before it leaves, so that those who were just answered can join it.
+const TURNS: usize = 8;
 
 /// Where commands wait.
 pub(super) struct Proposer {
@@ -85,22 +89,38 @@ impl Proposer {
     }
 }
 
+/// A batch costs the servers about the same whatever is in it, and openraft's core takes up nothing else while its own disk writes one. So a lone command leaves at
+/// once, but as long as there is a crowd, the next batch grows while one is on its way, unless it is full.
 async fn run(raft: Raft<TypeConfig>, mut waiting: mpsc::Receiver<Waiting>, mut held: watch::Receiver<bool>, headroom: Arc<Headroom>) {
     let mut in_flight = JoinSet::new();
+    let mut crowded = false;
     while let Some(first) = waiting.recv().await {
+        let mut gathered = Gathered::new(first);
+        while crowded && !in_flight.is_empty() && !gathered.is_full() {
+            tokio::select! {
+                _ = in_flight.join_next() => {}
+                Some(next) = waiting.recv() => gathered.push(next),
+            }
+        }
         while in_flight.len() >= BATCHES_IN_FLIGHT {
             in_flight.join_next().await;
+        }
+        if crowded {
+            for _ in 0..TURNS {
+                tokio::task::yield_now().await;
+            }
         }
         if held.wait_for(|held| !held).await.is_err() {
             return;
         }
-        let (batch, answers, bytes) = gather(first, &mut waiting);
+        gathered.take(&mut waiting);
+        crowded = gathered.items.len() >= CROWD;
         // Only the leader's disk decides; whoever does not lead says so.
-        match headroom.take(bytes) {
-            Err(error) if is_current_leader(&raft.metrics()) => refuse(answers, &error),
+        match headroom.take(gathered.bytes) {
+            Err(error) if is_current_leader(&raft.metrics()) => refuse(gathered.answers, &error),
             _ => {
                 let (raft, headroom) = (raft.clone(), Arc::clone(&headroom));
-                in_flight.spawn(async move { write(&raft, batch, answers, &headroom).await });
+                in_flight.spawn(async move { write(&raft, gathered, &headroom).await });
             }
         }
         while in_flight.try_join_next().is_some() {}
@@ -113,22 +133,43 @@ fn is_current_leader(metrics: &watch::Receiver<RaftMetrics<u64, ServerNode>>) ->
     metrics.current_leader == Some(metrics.id)
 }
 
-/// A batch of what waits right now.
-fn gather(first: Waiting, waiting: &mut mpsc::Receiver<Waiting>) -> (Batch, Answers, usize) {
-    let (mut items, mut answers, mut bytes) = (Vec::new(), Vec::new(), 0);
-    let mut next = Some(first);
-    while let Some(Waiting { item, answer }) = next {
-        bytes += item.encoded.len();
-        items.push(item);
-        answers.push(answer);
-        next = if items.len() < BATCH_COMMANDS && bytes < BATCH_BYTES { waiting.try_recv().ok() } else { None };
-    }
-    (Batch { items }, answers, bytes)
+/// A batch as it grows.
+struct Gathered {
+    items: Vec<Item>,
+    answers: Answers,
+    bytes: usize,
 }
 
-async fn write(raft: &Raft<TypeConfig>, batch: Batch, answers: Answers, headroom: &Headroom) {
+impl Gathered {
+    fn new(first: Waiting) -> Self {
+        let mut gathered = Self { items: Vec::new(), answers: Vec::new(), bytes: 0 };
+        gathered.push(first);
+        gathered
+    }
+
+    fn is_full(&self) -> bool {
+        self.items.len() >= BATCH_COMMANDS || self.bytes >= BATCH_BYTES
+    }
+
+    fn push(&mut self, Waiting { item, answer }: Waiting) {
+        self.bytes += item.encoded.len();
+        self.items.push(item);
+        self.answers.push(answer);
+    }
+
+    /// Takes what waits right now, as much as there is room for.
+    fn take(&mut self, waiting: &mut mpsc::Receiver<Waiting>) {
+        while !self.is_full()
+            && let Ok(next) = waiting.try_recv()
+        {
+            self.push(next);
+        }
+    }
+}
+
+async fn write(raft: &Raft<TypeConfig>, Gathered { items, answers, .. }: Gathered, headroom: &Headroom) {
     let written = tokio::select! {
-        written = raft.client_write(batch) => written,
+        written = raft.client_write(Batch { items }) => written,
         full = headroom.until_log_waits() => return refuse(answers, &full),
     };
     match written {
