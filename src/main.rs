@@ -19,6 +19,10 @@ use clap::Parser;
 
 use crate::{cli::Cli, exit::Exit};
 
+/// Servers make and drop many small things on all threads at once, which this allocator does best (`docs/decisions/0023-allocator.md`).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     output::end_quietly_when_unread();
     let words = match args::normalise(std::env::args_os(), &<Cli as clap::CommandFactory>::command()) {

@@ -22,42 +22,6 @@ pub(crate) fn release_code() -> io::Result<usize> {
     Ok(released)
 }
 
-/// Below this, freed memory that the allocator keeps for later is not worth anybody's time.
-const SPARE_BYTES: usize = 64 << 20;
-
-/// Gives freed memory back to the kernel when the allocator keeps much of it: more than [`SPARE_BYTES`], and more than half of what is in use. After large plans that is
-/// gigabytes, since each thread's heap gives back only what lies at its end. Answers whether there was so much.
-#[cfg(target_env = "gnu")]
-pub(crate) fn release_freed() -> bool {
-    // SAFETY: it only reads the allocator's own counters, under its own locks.
-    #[expect(unsafe_code, reason = "the C library has no safe interface to its allocator")]
-    let in_use = unsafe { nix::libc::mallinfo2() }.uordblks;
-    let spare = resident_bytes().unwrap_or(0).saturating_sub(in_use);
-    if spare < SPARE_BYTES.max(in_use / 2) {
-        return false;
-    }
-    // SAFETY: it gives back pages in which nothing is allocated, under the allocator's own locks.
-    #[expect(unsafe_code, reason = "the C library has no safe interface to its allocator")]
-    unsafe {
-        nix::libc::malloc_trim(0)
-    };
-    true
-}
-
-/// Other allocators look after themselves.
-#[cfg(not(target_env = "gnu"))]
-pub(crate) fn release_freed() -> bool {
-    false
-}
-
-/// The process's memory that is not a file's.
-#[cfg(target_env = "gnu")]
-fn resident_bytes() -> Option<usize> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let kib = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?.trim().strip_suffix("kB")?.trim();
-    kib.parse::<usize>().ok()?.checked_mul(1024)
-}
-
 /// Start and length of a line of `/proc/self/maps` that maps code of `program`.
 fn code(line: &str, program: &str) -> Option<(NonNull<u8>, NonZeroUsize)> {
     let mut columns = line.split_ascii_whitespace();
@@ -89,18 +53,6 @@ mod tests {
         ] {
             assert_eq!(found(other), None, "{other}");
         }
-    }
-
-    #[cfg(target_env = "gnu")]
-    #[test]
-    fn freed_memory_goes_back_once_it_is_much() {
-        // Small ones in one heap, of which the last stays: the allocator by itself gives back nothing below it.
-        let mut all: Vec<Box<[u8; 4096]>> = (0..80_000).map(|_| Box::new([1; 4096])).collect();
-        let full = resident_bytes().unwrap();
-        all.drain(..all.len() - 1);
-        assert!(release_freed(), "{full} bytes before");
-        assert!(resident_bytes().unwrap() < full - SPARE_BYTES);
-        assert_eq!(all[0][0], 1);
     }
 
     #[test]

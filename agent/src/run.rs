@@ -14,8 +14,6 @@ use crate::{
 
 /// When what starting needed has been done: registration, the first heartbeats and queries.
 const SETTLED_AFTER: Duration = Duration::from_secs(4);
-/// How often memory that was freed is looked at.
-const TIDY_EVERY: Duration = Duration::from_secs(20);
 /// How long everything may take to end once tasks have been killed.
 const HURRIED_STOP: Duration = Duration::from_secs(5);
 
@@ -59,7 +57,6 @@ async fn live(flags: AgentFlags, config: Config, logging: Logging) -> Result<(),
     let settled = tokio::time::sleep(SETTLED_AFTER);
     tokio::pin!(settled);
     let mut is_settled = false;
-    let mut tidy = tokio::time::interval_at(tokio::time::Instant::now() + TIDY_EVERY, TIDY_EVERY);
     let leaves = loop {
         tokio::select! {
             () = &mut settled, if !is_settled => {
@@ -67,9 +64,6 @@ async fn live(flags: AgentFlags, config: Config, logging: Logging) -> Result<(),
                 if let Err(error) = footprint::release_code() {
                     tracing::debug!(%error, "code that only starting needed stays mapped");
                 }
-            }
-            _ = tidy.tick() => {
-                let _ = tokio::task::spawn_blocking(footprint::release_freed).await;
             }
             _ = interrupt.recv() => break agent.config().leave_on_interrupt,
             _ = terminate.recv() => break agent.config().leave_on_terminate,
