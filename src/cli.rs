@@ -7,7 +7,7 @@ use crate::{commands, context::Reach, exit::Exit};
 
 /// The open orchestrator for the job files that people already have
 #[derive(Debug, Parser)]
-#[command(name = "drover", version, disable_help_subcommand = true, after_help = START)]
+#[command(name = "drover", version, after_help = START)]
 pub(crate) struct Cli {
     #[command(flatten)]
     reach: Reach,

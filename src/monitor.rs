@@ -123,7 +123,10 @@ pub(crate) async fn evaluation(client: &Client, id: &str, verbose: bool) -> Resu
             let exit = deployment(client, &id.to_string(), verbose).await?;
             Ok(if unplaced && exit == Exit::Ok { Exit::Failed } else { exit })
         }
-        None => Ok(if unplaced { Exit::Failed } else { Exit::Ok }),
+        None => {
+            println!("    Evaluation status is {}", evaluation.status.as_str());
+            Ok(if unplaced { Exit::Failed } else { Exit::Ok })
+        }
     }
 }
 

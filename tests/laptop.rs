@@ -278,6 +278,13 @@ fn scripts_read_what_they_want(laptop: &Laptop, folder: &Path) {
     ] {
         assert_eq!(laptop.ok(words), printed, "{words:?}");
     }
+    assert!(laptop.ok(&["help", "job", "dispatch"]).contains("[OPTIONS] <JOB> [FILE]"));
+    // The address comes from the environment, which nobody typed.
+    for words in [&["job"][..], &["job", "tag"], &["job", "dispatch"]] {
+        let refused = laptop.refused(words);
+        let usage = refused.lines().find(|line| line.starts_with("Usage:")).unwrap();
+        assert!(!usage.contains("--address"), "{words:?}: {refused}");
+    }
     let example = folder.join("example.nomad.hcl");
     let example = example.to_str().unwrap();
     laptop.ok(&["job", "init", example]);

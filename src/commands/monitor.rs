@@ -12,11 +12,14 @@ use crate::{
     exit::Exit,
 };
 
+/// The levels of a log, from the most talkative one on.
+pub(crate) const LEVELS: [&str; 5] = ["trace", "debug", "info", "warn", "error"];
+
 /// Follows an agent's log, whatever level the agent itself writes, until Ctrl-C
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// trace, debug, info, warn or error
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    /// From which level on
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = LEVELS, ignore_case = true)]
     log_level: String,
     /// Lines as JSON objects
     #[arg(long)]

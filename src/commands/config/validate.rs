@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use drover_agent::{AgentFlags, Config};
 
 use crate::{context::Reach, exit::Exit};
@@ -18,7 +18,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self, _reach: &Reach) -> Result<Exit> {
         let flags = AgentFlags { config: self.paths, ..AgentFlags::default() };
-        Config::load(&flags, &|name| std::env::var(name).ok()).context("the configuration is not valid")?;
+        Config::load(&flags, &|name| std::env::var(name).ok()).map_err(|error| anyhow!("the configuration is not valid: {error}"))?;
         println!("Configuration is valid!");
         Ok(Exit::Ok)
     }

@@ -20,11 +20,11 @@ pub(crate) struct Args {
     /// Only this version: its number or its tag
     #[arg(long)]
     version: Option<String>,
-    /// With -p: compare with this version instead of with the one before
-    #[arg(long, value_name = "VERSION", conflicts_with = "diff_tag", requires = "p")]
+    /// Show what differs from this version
+    #[arg(long, value_name = "VERSION", conflicts_with = "diff_tag")]
     diff_version: Option<u64>,
-    /// With -p: compare with the version of this tag
-    #[arg(long, value_name = "TAG", requires = "p")]
+    /// Show what differs from the version of this tag
+    #[arg(long, value_name = "TAG")]
     diff_tag: Option<String>,
 }
 
@@ -34,7 +34,7 @@ impl Args {
         block_on(async {
             let id = super::find(&client, &self.job).await?;
             let against = self.diff_version.map(|version| version.to_string()).or(self.diff_tag);
-            let answer = client.job_history(&id, self.p, against.as_deref()).await?.data;
+            let answer = client.job_history(&id, self.p || against.is_some(), against.as_deref()).await?.data;
             let only = match &self.version {
                 Some(named) => Some(super::version(&client, &id, named).await?.version),
                 None => None,

@@ -11,6 +11,7 @@ use futures::StreamExt;
 
 use self::archive::Archive;
 use crate::{
+    commands::monitor::LEVELS,
     context::{Reach, block_on},
     exit::Exit,
 };
@@ -49,8 +50,8 @@ pub(crate) struct Args {
     /// For how long the log is followed
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = crate::commands::node::drain::duration)]
     duration: Duration,
-    /// trace, debug, info, warn or error
-    #[arg(long, value_name = "LEVEL", default_value = "debug")]
+    /// From which level on
+    #[arg(long, value_name = "LEVEL", default_value = "debug", value_parser = LEVELS, ignore_case = true)]
     log_level: String,
 }
 
