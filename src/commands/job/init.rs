@@ -27,6 +27,9 @@ job "example" {
     # So many of them.
     count = 2
 
+    # Between leaving the catalogue and being told to stop, so that nobody is sent to one that has gone.
+    shutdown_delay = "2s"
+
     network {
       # A free port of the node, known to the tasks as NOMAD_PORT_http.
       port "http" {}
