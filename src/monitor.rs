@@ -60,7 +60,7 @@ pub(crate) fn done(what: &str, id: &str) -> String {
 }
 
 /// How long one blocking query waits before it is asked again.
-const WAIT: Duration = Duration::from_secs(30);
+pub(crate) const WAIT: Duration = Duration::from_secs(30);
 
 /// Prints progress: a line that is redrawn on a terminal, a line for each change elsewhere.
 #[derive(Debug)]

@@ -77,12 +77,16 @@ verbs! {
 
 /// The version of a job that is meant by its number or its tag.
 pub(crate) async fn version(client: &Client, id: &str, named: &str) -> Result<Job> {
-    let versions = client.job_versions(id).await?.data.versions;
-    let is_meant = |job: &Job| match named.parse::<u64>() {
+    version_among(&client.job_versions(id).await?.data.versions, id, named).cloned()
+}
+
+/// The same, where a job's versions are at hand.
+pub(crate) fn version_among<'a>(versions: &'a [Job], id: &str, named: &str) -> Result<&'a Job> {
+    let is_meant = |job: &&Job| match named.parse::<u64>() {
         Ok(number) => job.version == number,
         Err(_) => job.version_tag.as_ref().is_some_and(|tag| tag.name == named),
     };
-    let found = versions.into_iter().find(is_meant);
+    let found = versions.iter().find(is_meant);
     found.with_context(|| format!("job {id:?} has no version {named}; `drover job history {id}` lists them"))
 }
 

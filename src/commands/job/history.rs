@@ -36,7 +36,7 @@ impl Args {
             let against = self.diff_version.map(|version| version.to_string()).or(self.diff_tag);
             let answer = client.job_history(&id, self.p || against.is_some(), against.as_deref()).await?.data;
             let only = match &self.version {
-                Some(named) => Some(super::version(&client, &id, named).await?.version),
+                Some(named) => Some(super::version_among(&answer.versions, &id, named)?.version),
                 None => None,
             };
             let wanted = |version: u64| only.is_none_or(|only| only == version);

@@ -6,7 +6,7 @@ use serde_json::{Map, Number, Value as Json};
 
 use crate::go::format;
 use crate::go::function::{Fault, KEY_PAIRS, OBJECTS, Type};
-use crate::go::value::{Key, ListType, Value};
+use crate::go::value::{Key, ListType, Value, of_json};
 use crate::limits::{DOCUMENT_DEPTH, LIST_ITEMS};
 
 /// What is left of a conversion.
@@ -99,14 +99,7 @@ pub(super) fn argument(json: &Json, of: Type) -> Result<Value, Fault> {
 
 fn from_json(json: &Json) -> Value {
     match json {
-        Json::Null => Value::Nil,
-        Json::Bool(value) => Value::Bool(*value),
-        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(value), _) => Value::int(value),
-            (None, Some(value)) => Value::uint64(value),
-            (None, None) => Value::Float(number.as_f64().unwrap_or_default()),
-        },
-        Json::String(text) => Value::from(text),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => of_json(json),
         Json::Array(items) => {
             let all = |accept: fn(&Json) -> bool| !items.is_empty() && items.iter().all(accept);
             let of = match (all(Json::is_string), all(Json::is_object)) {

@@ -1,6 +1,6 @@
 //! One batch: how many it has, and how they are restarted.
 
-use std::{str::FromStr, time::Duration};
+use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use drover_api::Client;
@@ -10,12 +10,10 @@ use drover_model::{
 };
 use futures::StreamExt;
 
-use crate::monitor;
+use crate::monitor::{self, WAIT};
 
 /// However large a batch is, so many are asked for at a time.
 const AT_A_TIME: usize = 32;
-/// How long one blocking query waits before it is asked again.
-const WAIT: Duration = Duration::from_secs(30);
 
 /// How many allocations are restarted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
