@@ -3,6 +3,7 @@
 use std::{
     fmt, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 pub use memory::{Halt, MemoryDisk};
@@ -57,6 +58,11 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// Whether calls return without waiting for hardware, so that nobody needs a blocking thread for them.
     fn is_instant(&self) -> bool {
         false
+    }
+
+    /// For how long the next write is to wait, in simulations of slow disks.
+    fn delay(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

@@ -170,13 +170,13 @@ impl Consensus {
         let hello = Hello::new(Role::Server, &options.region, &options.name);
         let contact = Arc::new(Contact::new());
         let lease = Arc::new(Lease::new(Duration::from_millis(config.election_timeout_max)));
-        let network = Network::new(Arc::clone(&runtime.network), hello, Arc::clone(&lease));
+        let network = Network::new(Arc::clone(&runtime.network), hello, Arc::clone(&lease), Arc::clone(&headroom), log.flushed());
         let promised = log.read_vote().await.map_err(|error| Error::Storage(error.to_string()))?;
         let promised = promised.map_or(0, |vote| vote.leader_id.term);
         let raft =
             Raft::new(id, Arc::new(config), network, log.clone(), adapter).await.map_err(|error| Error::Storage(error.to_string()))?;
         let stop = CancellationToken::new();
-        let watch = Watch { raft: raft.clone(), id, address: options.address.clone(), lease: Arc::clone(&lease), resumed: promised };
+        let watch = Watch { raft: raft.clone(), id, address: options.address.clone(), lease: Arc::clone(&lease) };
         let (leadership, watching) = watch.start(stop.clone());
         let (proposer, proposing) = Proposer::start(raft.clone(), Arc::clone(&runtime.clock), Arc::clone(&headroom), stop.clone());
         let looking = tokio::spawn(Arc::clone(&headroom).run(stop.clone()));
@@ -409,8 +409,9 @@ async fn open(folder: &Path, runtime: &Runtime, machine: Box<dyn StateMachine>) 
         let headroom = Arc::new(Headroom::new(Arc::clone(&disk), &folder));
         let log = LogStore::open_beside(Arc::clone(&disk), &folder.join("log"), known.is_some(), Arc::clone(&headroom))?;
         let id = identity::settle(&*disk, &folder, &*random, known, log.is_pristine())?;
+        log.set_owner(id);
         let snapshots = SnapshotStore::new(disk, &folder);
-        let adapter = Adapter::open(machine, snapshots, Arc::clone(&headroom))?;
+        let adapter = Adapter::open(machine, snapshots, Arc::clone(&headroom), log.flushed())?;
         log.check_snapshot(adapter.applied())?;
         headroom.look();
         Ok(Opened { log, id, adapter, lock, headroom })

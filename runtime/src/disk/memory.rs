@@ -8,6 +8,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 pub use self::halt::Halt;
@@ -37,8 +38,16 @@ struct Shared {
     /// What all files together may have; 0: as much as they like.
     capacity: AtomicU64,
     halts: Mutex<Halts>,
+    slow: Mutex<Option<Slow>>,
     /// With the epoch that they were taken in: a crash ends their holders.
     locks: Mutex<BTreeMap<PathBuf, u64>>,
+}
+
+/// How long writes take.
+#[derive(Debug)]
+struct Slow {
+    random: Arc<dyn Random>,
+    most: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -140,6 +149,11 @@ impl MemoryDisk {
     /// that is full.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.shared.capacity.store(bytes.unwrap_or(0), Ordering::SeqCst);
+    }
+
+    /// Lets those who write without waiting take a random time for it, less than `most` each. This disk stays as fast as it is: it only tells them.
+    pub fn set_slow(&self, random: Arc<dyn Random>, most: Duration) {
+        *lock(&self.shared.slow) = Some(Slow { random, most });
     }
 
     /// How many bytes all files together have.
@@ -297,6 +311,10 @@ impl Disk for MemoryDisk {
 
     fn is_instant(&self) -> bool {
         true
+    }
+
+    fn delay(&self) -> Duration {
+        lock(&self.shared.slow).as_ref().map_or(Duration::ZERO, |slow| slow.random.jitter(slow.most))
     }
 }
 

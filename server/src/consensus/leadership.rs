@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Error,
     contact::Lease,
-    types::{Batch, ServerNode, TypeConfig},
+    types::{ServerNode, TypeConfig},
 };
 
 /// Before a new leader asks again whether the majority follows it.
@@ -54,8 +54,6 @@ pub(super) struct Watch {
     /// This server's RPC address: the log may still have the one from before its last restart.
     pub(super) address: String,
     pub(super) lease: Arc<Lease>,
-    /// The term in which this server was stopped: it may go on as that term's leader.
-    pub(super) resumed: u64,
 }
 
 impl Watch {
@@ -112,11 +110,11 @@ impl Watch {
 
     /// Waits until everything that was committed before is applied here. False when this server leads no more, or must ask again.
     async fn confirm(&self, metrics: &mut watch::Receiver<Metrics>, term: u64) -> bool {
-        let mut caught_up = pin!(self.catch_up(term));
+        let mut caught_up = pin!(self.raft.ensure_linearizable());
         loop {
             tokio::select! {
                 result = &mut caught_up => match result {
-                    Ok(()) => return true,
+                    Ok(_) => return true,
                     Err(error) => {
                         tracing::debug!(%error, term, "a new leader cannot confirm its lead yet");
                         tokio::time::sleep(CONFIRM_PAUSE).await;
@@ -130,16 +128,6 @@ impl Watch {
                     }
                 }
             }
-        }
-    }
-
-    /// openraft counts what a term's leader must have applied from the term's first entry, and from what it has seen committed since it was started. A leader
-    /// that was stopped and goes on in its term has committed more than that; only a new entry, which comes after all of it, tells.
-    async fn catch_up(&self, term: u64) -> Result<(), String> {
-        if term == self.resumed {
-            self.raft.client_write(Batch::default()).await.map(drop).map_err(|error| error.to_string())
-        } else {
-            self.raft.ensure_linearizable().await.map(drop).map_err(|error| error.to_string())
         }
     }
 

@@ -3,6 +3,9 @@
 //! A folder of segments (see `format`). Everything that must survive is a record in them: entries, votes, how far entries are committed, what was cut off
 //! at the end (another leader's entries take their place) and what was purged at the start (a snapshot has it). An append writes one group of records and
 //! syncs once, on a thread of its own; where the disk is full, it waits for room. Opening replays all records; `recover` says what is tolerated then.
+//!
+//! A follower's append is done when it is on disk. A leader's is done at once, so that its followers write it at the same time, and [`Flushed`] holds up
+//! everything that would show that it is committed; `docs/decisions/0024-leader-disk.md` says why that is safe.
 
 use std::{
     fmt, io,
@@ -12,11 +15,12 @@ use std::{
 
 use drover_runtime::{Disk, apart};
 use openraft::{
-    AnyError, LogState, OptionalSend, RaftLogId, RaftLogReader, StorageIOError,
+    AnyError, EntryPayload, LogState, OptionalSend, RaftLogId, RaftLogReader, StorageIOError,
     storage::{LogFlushed, RaftLogStorage},
 };
 use tokio::sync::oneshot;
 
+pub(super) use self::flushed::Flushed;
 use self::{
     format::{GroupBuilder, Record},
     index::{Index, Limits, Slot},
@@ -28,6 +32,7 @@ use super::{
 };
 
 mod files;
+mod flushed;
 mod format;
 mod index;
 mod recover;
@@ -72,6 +77,7 @@ struct Shared {
     instant: bool,
     index: Mutex<Index>,
     writer: Writer,
+    flushed: Flushed,
 }
 
 impl fmt::Debug for LogStore {
@@ -102,8 +108,19 @@ impl LogStore {
     fn open_with(disk: Arc<dyn Disk>, folder: &Path, expected: bool, limits: Limits, headroom: Arc<Headroom>) -> Result<Self, Error> {
         let recovered = recover::open(&disk, folder, expected, limits)?;
         let instant = disk.is_instant();
-        let writer = Writer::start(disk, recovered.current, headroom)?;
-        Ok(Self { shared: Arc::new(Shared { folder: folder.to_owned(), instant, index: Mutex::new(recovered.index), writer }) })
+        let flushed = Flushed::new(recovered.index.last());
+        let writer = Writer::start(disk, recovered.current, headroom, flushed.clone())?;
+        Ok(Self { shared: Arc::new(Shared { folder: folder.to_owned(), instant, index: Mutex::new(recovered.index), writer, flushed }) })
+    }
+
+    /// Says whose log it is, before anybody reads the vote: who led when it was stopped leads no more, see [`Index::set_owner`].
+    pub(super) fn set_owner(&self, id: u64) {
+        self.index().set_owner(id);
+    }
+
+    /// How far it is on disk.
+    pub(super) fn flushed(&self) -> Flushed {
+        self.shared.flushed.clone()
     }
 
     /// Whether nothing has ever been written to it.
@@ -129,6 +146,14 @@ impl LogStore {
 
     fn index(&self) -> MutexGuard<'_, Index> {
         self.shared.index()
+    }
+
+    /// Whether these are commands that this server proposes as the leader. Who takes part is never taken as agreed on before it is on this disk: openraft goes by
+    /// it at once.
+    fn leads_with(&self, entries: &[Entry]) -> bool {
+        let Some(leader) = self.index().leads() else { return false };
+        let proposed = |entry: &Entry| matches!(entry.payload, EntryPayload::Normal(_)) && entry.log_id.leader_id == leader;
+        entries.iter().all(proposed)
     }
 
     /// Queues records that `change` makes, in the order of the changes to the index.
@@ -276,14 +301,22 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         I::IntoIter: OptionalSend,
     {
         let entries: Vec<Entry> = entries.into_iter().collect();
-        let appended = self.write(true, Done::Flushed(callback), move |index, group| {
+        let last = entries.last().map(|entry| *entry.get_log_id());
+        let (callback, early) = if self.leads_with(&entries) { (None, Some(callback)) } else { (Some(callback), None) };
+        // Nobody else would hear of what failed after it was done.
+        self.shared.flushed.check().map_err(write_failed)?;
+        let appended = self.write(true, Done::Appended { last, callback }, move |index, group| {
             for entry in entries {
                 let place = group.push_entry(&entry)?;
                 index.push(*entry.get_log_id(), place, Some(entry))?;
             }
             Ok(())
         });
-        appended.await.map_err(write_failed)
+        appended.await.map_err(write_failed)?;
+        if let Some(callback) = early {
+            callback.log_io_completed(Ok(()));
+        }
+        Ok(())
     }
 
     async fn truncate(&mut self, log_id: LogId) -> Result<(), StorageError> {

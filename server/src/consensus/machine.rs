@@ -12,7 +12,7 @@ use openraft::{
 
 use super::{
     headroom::Headroom,
-    log::Error,
+    log::{Error, Flushed},
     snapshot::{SnapshotStore, seal, unseal},
     types::{Batch, BatchApplied, Entry, Item, LogId, SnapshotMeta, StorageError, StoredMembership, TypeConfig},
 };
@@ -49,13 +49,19 @@ pub(super) struct Adapter {
     machine: Machine,
     snapshots: SnapshotStore,
     headroom: Arc<Headroom>,
+    flushed: Flushed,
     applied: Option<LogId>,
     membership: StoredMembership,
 }
 
 impl Adapter {
     /// Restores the state from the newest snapshot, when there is one.
-    pub(super) fn open(mut machine: Box<dyn StateMachine>, snapshots: SnapshotStore, headroom: Arc<Headroom>) -> Result<Self, Error> {
+    pub(super) fn open(
+        mut machine: Box<dyn StateMachine>,
+        snapshots: SnapshotStore,
+        headroom: Arc<Headroom>,
+        flushed: Flushed,
+    ) -> Result<Self, Error> {
         let (mut applied, mut membership) = (None, StoredMembership::default());
         if let Some((meta, sealed)) = snapshots.read()? {
             let damaged = |what: String| Error::Damaged { path: snapshots.path().to_owned(), offset: 0, what };
@@ -64,7 +70,7 @@ impl Adapter {
             (applied, membership) = (meta.last_log_id, meta.last_membership);
             headroom.set_snapshot(sealed.len());
         }
-        Ok(Self { machine: Arc::new(Mutex::new(machine)), snapshots, headroom, applied, membership })
+        Ok(Self { machine: Arc::new(Mutex::new(machine)), snapshots, headroom, flushed, applied, membership })
     }
 
     pub(super) fn applied(&self) -> Option<LogId> {
@@ -105,7 +111,13 @@ impl RaftStateMachine<TypeConfig> for Adapter {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let mut answers = Vec::new();
+        let entries: Vec<Entry> = entries.into_iter().collect();
+        if let Some(last) = entries.last() {
+            // openraft has counted this disk among the majority before it had them.
+            let flushed = self.flushed.until(last.log_id).await;
+            flushed.map_err(|error| StorageIOError::write_log_entry(last.log_id, AnyError::new(&error)))?;
+        }
+        let mut answers = Vec::with_capacity(entries.len());
         for entry in entries {
             answers.push(match entry.payload {
                 EntryPayload::Blank => BatchApplied::default(),

@@ -30,7 +30,8 @@ use tokio::time::Instant;
 use super::{
     contact::{Contact, Lease},
     headroom::Headroom,
-    types::{ServerNode, SnapshotMeta, TypeConfig, Vote},
+    log::Flushed,
+    types::{LogId, ServerNode, SnapshotMeta, TypeConfig, Vote},
 };
 
 /// Before a server that cannot be reached is tried again.
@@ -155,6 +156,8 @@ pub(super) struct Network {
     transport: Arc<dyn Transport>,
     hello: Hello,
     lease: Arc<Lease>,
+    headroom: Arc<Headroom>,
+    flushed: Flushed,
     ways: Arc<Mutex<BTreeMap<String, Way>>>,
 }
 
@@ -165,8 +168,18 @@ impl fmt::Debug for Network {
 }
 
 impl Network {
-    pub(super) fn new(transport: Arc<dyn Transport>, hello: Hello, lease: Arc<Lease>) -> Self {
-        Self { transport, hello, lease, ways: Arc::default() }
+    pub(super) fn new(transport: Arc<dyn Transport>, hello: Hello, lease: Arc<Lease>, headroom: Arc<Headroom>, flushed: Flushed) -> Self {
+        Self { transport, hello, lease, headroom, flushed, ways: Arc::default() }
+    }
+
+    /// Of what openraft takes for committed, what is on this server's disk. With nothing to send but that, waits for the rest a little.
+    async fn shown(&self, committed: Option<LogId>, wait: Duration) -> Option<LogId> {
+        let committed = committed?;
+        if !wait.is_zero() {
+            // Later messages tell the rest.
+            let _ = tokio::time::timeout(wait, self.flushed.until(committed)).await;
+        }
+        self.flushed.upto().map(|upto| upto.min(committed))
     }
 
     fn known(&self, address: &str) -> Option<Way> {
@@ -233,9 +246,15 @@ fn unreachable<E: std::error::Error>(error: &(impl std::error::Error + 'static))
 impl RaftNetwork<TypeConfig> for Route {
     async fn append_entries(
         &mut self,
-        rpc: AppendEntriesRequest<TypeConfig>,
+        mut rpc: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<u64>, RPCError<u64, ServerNode, RaftError<u64>>> {
+        if self.network.headroom.log_waits() {
+            // Nothing can be agreed on with this leader: the others are to find themselves another one.
+            return Err(unreachable(&Error::unavailable("the disk of this server is full")));
+        }
+        let wait = if rpc.entries.is_empty() { option.soft_ttl() / 2 } else { Duration::ZERO };
+        rpc.leader_commit = self.network.shown(rpc.leader_commit, wait).await;
         let (term, asked) = (rpc.vote.leader_id.term, Instant::now());
         let answer = self.call(Append(rpc), &option).await;
         if answer.as_ref().is_ok_and(accepted) {

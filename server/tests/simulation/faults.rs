@@ -1,5 +1,5 @@
-//! Faults at random, from a seed: links that break in both ways or in one, that stand still, servers that crash with half of their last write on disk, clocks that
-//! jump. Meanwhile clients read and write. Whatever happens, what they see must be explained by some order of what they did; and once the faults end, the cluster must
+//! Faults at random, from a seed: links that break in both ways or in one, that stand still, servers that crash with half of their last write on disk, one or all
+//! of them, disks that are slow, clocks that jump. Meanwhile clients read and write. Whatever happens, what they see must be explained by some order of what they did; and once the faults end, the cluster must
 //! heal.
 //!
 //! `DROVER_SIM_SEEDS=1000 cargo test -p drover-server --test simulation faults` plays more seeds, `DROVER_SIM_SEED=7` that one. The seed decides which faults
@@ -146,7 +146,7 @@ impl Faults {
     fn one(&mut self, cluster: &mut Cluster) {
         let random: &dyn Random = &self.random;
         let (one, other) = (*pick(random, &SERVERS), *pick(random, &SERVERS));
-        match random.below(9) {
+        match random.below(11) {
             0 if one != other => cluster.simulation.partition(one, other),
             1 if one != other => cluster.simulation.partition_oneway(one, other),
             2 => SERVERS.into_iter().filter(|server| *server != one).for_each(|server| cluster.simulation.partition(one, server)),
@@ -162,16 +162,23 @@ impl Faults {
                 cluster.seats[one].clock.set_skew(hours * 3_600_000_000_000);
             }
             7 => self.bounce(cluster),
+            8 | 9 => self.slow(cluster, one),
             _ => self.mend(cluster),
         }
     }
 
     fn crash(&mut self, cluster: &mut Cluster, name: &'static str) {
-        // Never two at a time: what is lost with both disks' last writes was answered for by both.
-        if self.crashed.is_empty() {
+        if !self.crashed.contains(&name) {
             cluster.crash_torn(name, &self.random);
             self.crashed.push(name);
         }
+    }
+
+    /// Lets a disk be as slow as a good one, as a bad one, or not at all.
+    fn slow(&self, cluster: &Cluster, name: &str) {
+        let random: &dyn Random = &self.random;
+        let most = *pick(random, &[0, 5, 100]);
+        cluster.seats[name].disk.set_slow(Arc::new(SeededRandom::new(random.number())), Duration::from_millis(most));
     }
 
     fn bounce(&mut self, cluster: &mut Cluster) {
@@ -190,6 +197,8 @@ impl Faults {
 
 fn play(seed: u64) {
     let mut cluster = Cluster::of_three(seed);
+    let mut faults = Faults { random: SeededRandom::new(seed), crashed: Vec::new() };
+    SERVERS.into_iter().for_each(|name| faults.slow(&cluster, name));
     cluster.wait_for_leader();
     let history = History::default();
     for (number, name) in (1..).zip(CLIENTS) {
@@ -198,7 +207,6 @@ fn play(seed: u64) {
         let client = Client { number, random, history, connections, seen, written: 0 };
         cluster.simulation.client(name, client.run());
     }
-    let mut faults = Faults { random: SeededRandom::new(seed), crashed: Vec::new() };
     for _ in 0..FAULTS {
         let pause = millis(&faults.random, 100, 3000);
         cluster.run_for(pause);

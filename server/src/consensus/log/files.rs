@@ -10,6 +10,7 @@ use std::{
 use drover_runtime::{Disk, DiskFile, disk::is_full};
 
 use super::{
+    Flushed,
     format::complete,
     recover::Current,
     writer::{Done, Job, Position, Roll},
@@ -34,6 +35,7 @@ pub(super) struct Files {
     /// After an error other than a full disk, it is not known what is on disk: nothing more is written.
     failure: Option<(io::ErrorKind, String)>,
     written: Arc<Mutex<Position>>,
+    flushed: Flushed,
 }
 
 /// A group that is to be written.
@@ -51,7 +53,7 @@ struct Owed {
 }
 
 impl Files {
-    pub(super) fn new(disk: Arc<dyn Disk>, current: Current, written: Arc<Mutex<Position>>) -> Self {
+    pub(super) fn new(disk: Arc<dyn Disk>, current: Current, written: Arc<Mutex<Position>>, flushed: Flushed) -> Self {
         let Current { folder, path: _, number, file, len } = current;
         Self {
             disk,
@@ -66,6 +68,7 @@ impl Files {
             owed: Owed::default(),
             failure: None,
             written,
+            flushed,
         }
     }
 
@@ -84,7 +87,7 @@ impl Files {
             None => self.settle(),
         };
         match result {
-            Ok(()) => self.owed.done.drain(..).for_each(|done| done.tell(&Ok(()))),
+            Ok(()) => self.owed.done.drain(..).for_each(|done| done.tell(&Ok(()), &self.flushed)),
             Err(error) if is_full(&error) => return false,
             Err(error) => {
                 if self.failure.is_none() {
@@ -99,9 +102,10 @@ impl Files {
     /// Writes nothing more; whoever waits is told why.
     pub(super) fn fail(&mut self, error: &io::Error) {
         self.failure.get_or_insert_with(|| (error.kind(), error.to_string()));
+        self.flushed.fail(error);
         self.pending.clear();
         let Owed { done, .. } = std::mem::take(&mut self.owed);
-        done.into_iter().for_each(|done| done.tell(&Err(io::Error::new(error.kind(), error.to_string()))));
+        done.into_iter().for_each(|done| done.tell(&Err(io::Error::new(error.kind(), error.to_string())), &self.flushed));
     }
 
     fn settle(&mut self) -> io::Result<()> {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use drover_runtime::{Disk, DiskFile};
+use openraft::CommittedLeaderId;
 
 use super::{
     format::{Place, Start, decode_entry, segment_start},
@@ -36,6 +37,8 @@ pub(super) struct Index {
     disk: Arc<dyn Disk>,
     folder: PathBuf,
     limits: Limits,
+    /// The server that the log belongs to, once that is known.
+    owner: Option<u64>,
     vote: Option<Vote>,
     committed: Option<LogId>,
     purged: Option<LogId>,
@@ -138,6 +141,7 @@ impl Index {
             disk,
             folder: folder.to_owned(),
             limits,
+            owner: None,
             vote: None,
             committed: None,
             purged: None,
@@ -148,6 +152,21 @@ impl Index {
             segments: BTreeMap::new(),
             end: Position::default(),
         }
+    }
+
+    /// Says whose log it is. A server that led does not go on in that term: followers may have entries of it that never came to its own disk, and it would give
+    /// others their places. Its vote stays, for itself, so that nobody else leads in that term either.
+    pub(super) fn set_owner(&mut self, id: u64) {
+        self.owner = Some(id);
+        if let Some(vote) = self.vote.as_mut().filter(|vote| vote.leader_id.node_id == id) {
+            vote.committed = false;
+        }
+    }
+
+    /// As which leader the owner writes, while it is one.
+    pub(super) fn leads(&self) -> Option<CommittedLeaderId<u64>> {
+        let vote = self.vote.filter(|vote| vote.committed && Some(vote.leader_id.node_id) == self.owner)?;
+        Some(CommittedLeaderId::new(vote.leader_id.term, vote.leader_id.node_id))
     }
 
     pub(super) fn vote(&self) -> Option<Vote> {

@@ -4,19 +4,17 @@ use std::{
     fmt, io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use drover_runtime::Disk;
 use openraft::storage::LogFlushed;
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
-};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Error, files::Files, recover::Current};
+use super::{Error, Flushed, files::Files, recover::Current};
 use crate::consensus::{
     headroom::{Headroom, RETRY},
-    types::TypeConfig,
+    types::{LogId, TypeConfig},
 };
 
 /// Groups that wait for the thread.
@@ -42,11 +40,15 @@ pub(super) struct Roll {
 pub(super) enum Done {
     Nobody,
     Answer(oneshot::Sender<io::Result<()>>),
-    Flushed(LogFlushed<TypeConfig>),
+    /// Entries up to `last`; whoever appended them may have gone on.
+    Appended {
+        last: Option<LogId>,
+        callback: Option<LogFlushed<TypeConfig>>,
+    },
 }
 
 impl Done {
-    pub(super) fn tell(self, result: &io::Result<()>) {
+    pub(super) fn tell(self, result: &io::Result<()>, flushed: &Flushed) {
         let result = match result {
             Ok(()) => Ok(()),
             // Each one gets its own: an error of the system cannot be cloned.
@@ -55,7 +57,14 @@ impl Done {
         match self {
             Self::Nobody => {}
             Self::Answer(sender) => drop(sender.send(result)),
-            Self::Flushed(callback) => callback.log_io_completed(result),
+            Self::Appended { last, callback } => {
+                if let (Ok(()), Some(last)) = (&result, last) {
+                    flushed.advance(last);
+                }
+                if let Some(callback) = callback {
+                    callback.log_io_completed(result);
+                }
+            }
         }
     }
 }
@@ -113,35 +122,53 @@ impl Ticket<'_> {
 
 /// Files that are written in the caller's thread.
 pub(super) struct Inline {
-    files: Arc<Mutex<Files>>,
+    disk: Arc<dyn Disk>,
+    held: Arc<Mutex<Held>>,
     headroom: Arc<Headroom>,
-    /// Tries again while there is no room. It ends with the files' work, or when they are closed.
-    again: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Held {
+    files: Files,
+    /// Somebody is about to write what is there.
+    later: bool,
 }
 
 impl Inline {
     fn submit(&self, job: Job) {
-        let done = {
-            let mut files = lock(&self.files);
-            files.take(job);
-            files.work()
-        };
-        self.headroom.set_log_waits(!done);
-        let mut again = lock(&self.again);
-        if done || again.as_ref().is_some_and(|task| !task.is_finished()) {
-            return;
-        }
-        let (files, headroom) = (Arc::clone(&self.files), Arc::clone(&self.headroom));
-        *again = Some(tokio::spawn(async move {
-            while headroom.pause().await {
-                if lock(&files).work() {
-                    headroom.set_log_waits(false);
-                    return;
-                }
+        let delay = self.disk.delay();
+        let held = &mut *lock(&self.held);
+        held.files.take(job);
+        if delay.is_zero() {
+            let done = held.files.work();
+            self.headroom.set_log_waits(!done);
+            if done {
+                return;
             }
-            lock(&files).fail(&closed());
-        }));
+        }
+        if !std::mem::replace(&mut held.later, true) {
+            let (held, headroom) = (Arc::clone(&self.held), Arc::clone(&self.headroom));
+            // It ends with the files' work, or when they are closed.
+            tokio::spawn(async move { work_later(&held, &headroom, delay).await });
+        }
     }
+}
+
+/// Does the work after `delay`, and again while there is no room.
+async fn work_later(held: &Mutex<Held>, headroom: &Headroom, delay: Duration) {
+    tokio::time::sleep(delay).await;
+    while !work_now(held, headroom) {
+        if !headroom.pause().await {
+            return lock(held).files.fail(&closed());
+        }
+    }
+}
+
+fn work_now(held: &Mutex<Held>, headroom: &Headroom) -> bool {
+    let held = &mut *lock(held);
+    let done = held.files.work();
+    headroom.set_log_waits(!done);
+    held.later = !done;
+    done
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -149,13 +176,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Writer {
-    pub(super) fn start(disk: Arc<dyn Disk>, current: Current, headroom: Arc<Headroom>) -> Result<Self, Error> {
+    pub(super) fn start(disk: Arc<dyn Disk>, current: Current, headroom: Arc<Headroom>, flushed: Flushed) -> Result<Self, Error> {
         let position = Position { segment: current.number, offset: current.len };
         let written = Arc::new(Mutex::new(position));
         let (instant, path) = (disk.is_instant(), current.path.clone());
-        let files = Files::new(disk, current, Arc::clone(&written));
+        let files = Files::new(Arc::clone(&disk), current, Arc::clone(&written), flushed);
         if instant {
-            let inline = Inline { files: Arc::new(Mutex::new(files)), headroom: Arc::clone(&headroom), again: Mutex::default() };
+            let held = Arc::new(Mutex::new(Held { files, later: false }));
+            let inline = Inline { disk, held, headroom: Arc::clone(&headroom) };
             return Ok(Self { mode: Mode::Inline(inline), written, headroom });
         }
         let (queue, jobs) = mpsc::channel(QUEUED_JOBS);
@@ -191,7 +219,7 @@ impl Writer {
     pub(super) async fn close(&self) {
         self.headroom.give_up();
         match &self.mode {
-            Mode::Inline(inline) => lock(&inline.files).fail(&closed()),
+            Mode::Inline(inline) => lock(&inline.held).files.fail(&closed()),
             Mode::Thread { queue, ended } => {
                 drop(lock(queue).take());
                 let _ = ended.clone().wait_for(|ended| *ended).await;

@@ -133,7 +133,7 @@ impl Storage {
         let (disk, folder) = (Arc::new(disk.clone()) as Arc<dyn Disk>, Path::new(FOLDER));
         let (headroom, state) = (Arc::new(Headroom::new(Arc::clone(&disk), folder)), Shared::default());
         let log = LogStore::open_small(Arc::clone(&disk), &folder.join("log"))?;
-        let adapter = Adapter::open(Box::new(Machine(Arc::clone(&state))), SnapshotStore::new(disk, folder), headroom)?;
+        let adapter = Adapter::open(Box::new(Machine(Arc::clone(&state))), SnapshotStore::new(disk, folder), headroom, log.flushed())?;
         log.check_snapshot(adapter.applied())?;
         Ok(Self { log, adapter, state })
     }
