@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line's work is to print")]
 
+mod allocator;
 mod args;
 mod cli;
 mod commands;
@@ -23,7 +24,7 @@ use crate::{cli::Cli, exit::Exit};
 
 /// Servers make and drop many small things on all threads at once, which this allocator does best (`docs/decisions/0023-allocator.md`).
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Mimalloc = allocator::Mimalloc;
 
 /// The mistake without what the environment says: clap takes that for something that was typed, names it in the usage, and gives no help to a bare `drover job`.
 fn as_typed(error: clap::Error, words: &[OsString]) -> clap::Error {

@@ -180,10 +180,11 @@ impl Consensus {
         let (leadership, watching) = watch.start(stop.clone());
         let (proposer, proposing) = Proposer::start(raft.clone(), Arc::clone(&runtime.clock), Arc::clone(&headroom), stop.clone());
         let looking = tokio::spawn(Arc::clone(&headroom).run(stop.clone()));
+        let settling = tokio::spawn(log.clone().run(stop.clone()));
         let network = Arc::clone(&runtime.network);
         let failover = Failover { raft: raft.clone(), id, contact: Arc::clone(&contact), network, lease: lease.duration() };
         let failing_over = tokio::spawn(failover.run(stop.clone()));
-        let tasks = Mutex::new(vec![watching, proposing, failing_over, looking]);
+        let tasks = Mutex::new(vec![watching, proposing, failing_over, looking, settling]);
         let lock = Mutex::new(Some(lock));
         let node = ServerNode {
             addr: options.address.clone(),
@@ -260,7 +261,7 @@ impl Consensus {
     }
 
     fn holds_lease(&self) -> bool {
-        self.inner.lease.is_held(&self.inner.raft.metrics().borrow())
+        self.inner.lease.is_held(&self.inner.raft.server_metrics().borrow())
     }
 
     /// How long ago this server's leader was heard; nothing for the leader itself, and none when nobody was.

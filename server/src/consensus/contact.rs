@@ -7,10 +7,9 @@ use std::{
 };
 
 use drover_runtime::rpc::Connection;
-use openraft::RaftMetrics;
 use tokio::{sync::watch, time::Instant};
 
-use super::types::ServerNode;
+use super::leadership::Metrics;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -100,7 +99,7 @@ impl Lease {
     }
 
     /// For how long the majority may have been silent; none: it has never answered in this term.
-    pub(super) fn silence(&self, metrics: &RaftMetrics<u64, ServerNode>) -> Option<Duration> {
+    pub(super) fn silence(&self, metrics: &Metrics) -> Option<Duration> {
         let known = lock(&self.acknowledged);
         let membership = metrics.membership_config.membership();
         let now = Instant::now();
@@ -111,7 +110,7 @@ impl Lease {
             // With all that came later, this one is a majority.
             sent.get(voters.len() / 2).copied().flatten()
         };
-        if known.term != metrics.current_term && membership.voter_ids().any(|voter| voter != metrics.id) {
+        if known.term != metrics.vote.leader_id.term && membership.voter_ids().any(|voter| voter != metrics.id) {
             return None;
         }
         // While the voters change, there must be a majority of the old ones and one of the new ones.
@@ -119,25 +118,25 @@ impl Lease {
     }
 
     /// Whether nobody else can have been elected. Clocks may run at rates that differ by a tenth.
-    pub(super) fn is_held(&self, metrics: &RaftMetrics<u64, ServerNode>) -> bool {
+    pub(super) fn is_held(&self, metrics: &Metrics) -> bool {
         self.silence(metrics).is_some_and(|silence| silence < self.duration - self.duration / 10)
     }
 
     /// Whether it is time to say that this server does not lead any more.
-    pub(super) fn is_lost(&self, metrics: &RaftMetrics<u64, ServerNode>) -> bool {
+    pub(super) fn is_lost(&self, metrics: &Metrics) -> bool {
         self.silence(metrics).is_none_or(|silence| silence > self.duration * 2)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use openraft::Membership;
+    use openraft::{Membership, Vote};
 
     use super::*;
+    use crate::consensus::types::ServerNode;
 
-    fn metrics(configs: Vec<BTreeSet<u64>>) -> RaftMetrics<u64, ServerNode> {
-        let mut metrics = RaftMetrics::new_initial(1);
-        metrics.current_term = 5;
+    fn metrics(configs: Vec<BTreeSet<u64>>) -> Metrics {
+        let mut metrics = Metrics { id: 1, vote: Vote::new_committed(5, 1), ..Metrics::default() };
         let nodes: BTreeMap<u64, ServerNode> = configs.iter().flatten().map(|id| (*id, ServerNode::default())).collect();
         let membership = Membership::new(configs, nodes);
         metrics.membership_config = std::sync::Arc::new(openraft::StoredMembership::new(None, membership));

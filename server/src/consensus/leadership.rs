@@ -2,7 +2,7 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use openraft::{Raft, RaftMetrics, ServerState, error::ForwardToLeader};
+use openraft::{Raft, ServerState, error::ForwardToLeader, metrics::RaftServerMetrics};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +45,8 @@ pub struct Leadership {
     pub is_self: bool,
 }
 
-type Metrics = RaftMetrics<u64, ServerNode>;
+/// They change with who leads and who takes part, not with every entry.
+pub(super) type Metrics = RaftServerMetrics<u64, ServerNode>;
 
 /// Follows who leads.
 pub(super) struct Watch {
@@ -72,7 +73,7 @@ impl Watch {
     }
 
     async fn follow(&self, sender: &watch::Sender<Leadership>) {
-        let mut metrics = self.raft.metrics();
+        let mut metrics = self.raft.server_metrics();
         let mut confirmed = None;
         loop {
             let (mut now, leads) = {
@@ -102,7 +103,11 @@ impl Watch {
                 }
             } else if leads {
                 let _ = tokio::time::timeout(self.lease.duration(), metrics.changed()).await;
-            } else if metrics.changed().await.is_err() {
+            } else {
+                let _ = metrics.changed().await;
+            }
+            if metrics.has_changed().is_err() {
+                // openraft has ended, and cannot say so here.
                 return;
             }
         }
@@ -123,7 +128,7 @@ impl Watch {
                 },
                 changed = metrics.changed() => {
                     let metrics = metrics.borrow();
-                    if changed.is_err() || metrics.current_term != term || !leads(&metrics, self.id) {
+                    if changed.is_err() || metrics.vote.leader_id.term != term || !leads(&metrics, self.id) {
                         return false;
                     }
                 }
@@ -138,12 +143,12 @@ impl Watch {
             let address = if leader == self.id { self.address.clone() } else { node.addr.clone() };
             Peer::new(leader, &ServerNode { addr: address, ..node }, true)
         });
-        Leadership { term: metrics.current_term, leader, is_self: false }
+        Leadership { term: metrics.vote.leader_id.term, leader, is_self: false }
     }
 }
 
 fn leads(metrics: &Metrics, id: u64) -> bool {
-    metrics.state == ServerState::Leader && metrics.current_leader == Some(id) && metrics.running_state.is_ok()
+    metrics.state == ServerState::Leader && metrics.current_leader == Some(id)
 }
 
 pub(super) fn not_leader(forward: Option<&ForwardToLeader<u64, ServerNode>>) -> Error {

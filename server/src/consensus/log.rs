@@ -11,6 +11,7 @@ use std::{
     fmt, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use drover_runtime::{Disk, apart};
@@ -18,7 +19,8 @@ use openraft::{
     AnyError, EntryPayload, LogState, OptionalSend, RaftLogId, RaftLogReader, StorageIOError,
     storage::{LogFlushed, RaftLogStorage},
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
 
 pub(super) use self::flushed::Flushed;
 use self::{
@@ -42,6 +44,8 @@ mod writer;
 
 /// Entries in one answer to a reader that sends them on, in bytes; one entry alone may have more.
 const READ_BYTES: usize = 8 << 20;
+/// How long the news of what is committed waits for an append that takes it along.
+const SETTLE: Duration = Duration::from_millis(100);
 
 /// Why the log cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -78,6 +82,8 @@ struct Shared {
     index: Mutex<Index>,
     writer: Writer,
     flushed: Flushed,
+    /// There is something new to say of how far entries are committed.
+    committed: Notify,
 }
 
 impl fmt::Debug for LogStore {
@@ -110,7 +116,16 @@ impl LogStore {
         let instant = disk.is_instant();
         let flushed = Flushed::new(recovered.index.last());
         let writer = Writer::start(disk, recovered.current, headroom, flushed.clone())?;
-        Ok(Self { shared: Arc::new(Shared { folder: folder.to_owned(), instant, index: Mutex::new(recovered.index), writer, flushed }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                folder: folder.to_owned(),
+                instant,
+                index: Mutex::new(recovered.index),
+                writer,
+                flushed,
+                committed: Notify::new(),
+            }),
+        })
     }
 
     /// Says whose log it is, before anybody reads the vote: who led when it was stopped leads no more, see [`Index::set_owner`].
@@ -141,7 +156,31 @@ impl LogStore {
 
     /// Returns once everything that was written is on disk and the files are closed.
     pub(super) async fn close(&self) {
+        self.settle().await;
         self.shared.writer.close().await;
+    }
+
+    /// Writes how far entries are committed, soon after it has changed, where no append has taken it along. Until `stop`.
+    pub(super) async fn run(self, stop: CancellationToken) {
+        let settling = async {
+            loop {
+                self.shared.committed.notified().await;
+                tokio::time::sleep(SETTLE).await;
+                self.settle().await;
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = settling => {}
+        }
+    }
+
+    async fn settle(&self) {
+        if self.index().has_committed_news()
+            && let Err(error) = self.write(false, Done::Nobody, |_, _| Ok(())).await
+        {
+            tracing::debug!(%error, "how far entries are committed is not written down");
+        }
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
@@ -168,6 +207,9 @@ impl LogStore {
         index.forget_written(self.shared.writer.written());
         let roll = index.roll_if_full();
         let mut group = GroupBuilder::default();
+        if let Some(committed) = index.take_committed_news() {
+            group.push(&Record::Committed(committed)).map_err(io::Error::other)?;
+        }
         change(index, &mut group).map_err(io::Error::other)?;
         let remove = index.take_purged_segments();
         let group = group.finish().map_err(io::Error::other)?;
@@ -281,14 +323,12 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         Ok(self.index().vote())
     }
 
-    /// Not synced: after a crash an older one only means that more is asked of the other servers. It also tells a later start that what is before it in the
-    /// file was on disk.
+    /// Written with the next append, or a moment later: after a crash an older one only means that more is asked of the other servers. It also tells a later start
+    /// that what is before it in the file was on disk.
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), StorageError> {
-        let saved = self.write(false, Done::Nobody, move |index, group| {
-            index.set_committed(committed);
-            group.push(&Record::Committed(committed))
-        });
-        saved.await.map_err(write_failed)
+        self.index().note_committed(committed);
+        self.shared.committed.notify_one();
+        Ok(())
     }
 
     async fn read_committed(&mut self) -> Result<Option<LogId>, StorageError> {

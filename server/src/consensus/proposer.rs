@@ -89,8 +89,8 @@ impl Proposer {
     }
 }
 
-/// A batch costs the servers about the same whatever is in it, and openraft's core takes up nothing else while its own disk writes one. So a lone command leaves at
-/// once, but as long as there is a crowd, the next batch grows while one is on its way, unless it is full.
+/// A batch costs the servers about the same whatever is in it. So a lone command leaves at once, but as long as there is a crowd, the next batch grows while one is on
+/// its way, unless it is full.
 async fn run(raft: Raft<TypeConfig>, mut waiting: mpsc::Receiver<Waiting>, mut held: watch::Receiver<bool>, headroom: Arc<Headroom>) {
     let mut in_flight = JoinSet::new();
     let mut crowded = false;

@@ -41,6 +41,8 @@ pub(super) struct Index {
     owner: Option<u64>,
     vote: Option<Vote>,
     committed: Option<LogId>,
+    /// No record says it yet.
+    committed_is_news: bool,
     purged: Option<LogId>,
     /// The index of the first of `entries`, or of the next entry when there are none.
     first: u64,
@@ -144,6 +146,7 @@ impl Index {
             owner: None,
             vote: None,
             committed: None,
+            committed_is_news: false,
             purged: None,
             first: 0,
             entries: VecDeque::new(),
@@ -181,8 +184,24 @@ impl Index {
         self.committed
     }
 
+    /// As a record says.
     pub(super) fn set_committed(&mut self, committed: Option<LogId>) {
         self.committed = committed;
+    }
+
+    /// As the next record is to say.
+    pub(super) fn note_committed(&mut self, committed: Option<LogId>) {
+        self.committed_is_news |= self.committed != committed;
+        self.committed = committed;
+    }
+
+    pub(super) fn has_committed_news(&self) -> bool {
+        self.committed_is_news
+    }
+
+    /// What is to be said of how far entries are committed, if anything; it is said once.
+    pub(super) fn take_committed_news(&mut self) -> Option<Option<LogId>> {
+        std::mem::take(&mut self.committed_is_news).then_some(self.committed)
     }
 
     pub(super) fn purged(&self) -> Option<LogId> {

@@ -49,6 +49,7 @@ async fn append(log: &mut LogStore, range: Range<u64>) {
 
 async fn commit(log: &mut LogStore, index: u64) {
     log.save_committed(Some(log_id(index))).await.unwrap();
+    log.settle().await;
 }
 
 async fn entries(log: &mut LogStore) -> Vec<Entry> {
