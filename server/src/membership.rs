@@ -117,7 +117,8 @@ impl Server {
             datacenter: node.datacenter,
             non_voting: node.non_voting,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            leader: leadership.leader.map(|leader| leader.id),
+            // A vote from before a restart also names somebody; whoever is asked by one that has lost its cluster must not take that for a cluster that runs.
+            leader: leadership.leader.filter(|_| self.is_settled()).map(|leader| leader.id),
             members: self.consensus().peers().into_iter().map(|peer| peer.id).collect(),
             last_term: status.last_log_term,
             last_index: status.last_log_index,

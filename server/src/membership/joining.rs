@@ -136,7 +136,7 @@ pub(super) async fn run(server: Arc<Server>) {
 
 impl Server {
     /// Whether it is in a cluster whose leader it hears, or leads.
-    fn is_settled(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         let alone = self.others().is_empty() && !self.consensus().peers().is_empty();
         alone || self.is_leader() || self.consensus().last_contact().is_some_and(|last| last < ALONE_AFTER)
     }

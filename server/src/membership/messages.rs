@@ -27,7 +27,7 @@ pub(crate) struct Introduction {
     pub(crate) datacenter: String,
     pub(crate) non_voting: bool,
     pub(crate) version: String,
-    /// Who leads, as far as it knows.
+    /// Who leads it; it has heard from there a moment ago.
     pub(crate) leader: Option<u64>,
     /// Who takes part, as far as it knows; empty before there is a cluster.
     pub(crate) members: Vec<u64>,
