@@ -65,6 +65,11 @@ method!(SnapshotPiece, "raft.snapshot", Result<InstallSnapshotResponse<u64>, Raf
 /// Whether a caller is a server, and this one can take anything up: while its log waits for room, openraft would only heap up what it is asked.
 fn taken(caller: &Caller, headroom: &Headroom) -> Result<(), Error> {
     server(caller)?;
+    can_write(headroom)
+}
+
+/// Nothing can be agreed on with a server whose log waits for room, neither as a follower nor as the leader: then the others are to find themselves another one.
+fn can_write(headroom: &Headroom) -> Result<(), Error> {
     if headroom.log_waits() { Err(Error::unavailable("the disk of this server is full")) } else { Ok(()) }
 }
 
@@ -249,10 +254,7 @@ impl RaftNetwork<TypeConfig> for Route {
         mut rpc: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<u64>, RPCError<u64, ServerNode, RaftError<u64>>> {
-        if self.network.headroom.log_waits() {
-            // Nothing can be agreed on with this leader: the others are to find themselves another one.
-            return Err(unreachable(&Error::unavailable("the disk of this server is full")));
-        }
+        can_write(&self.network.headroom).map_err(|error| unreachable(&error))?;
         let wait = if rpc.entries.is_empty() { option.soft_ttl() / 2 } else { Duration::ZERO };
         rpc.leader_commit = self.network.shown(rpc.leader_commit, wait).await;
         let (term, asked) = (rpc.vote.leader_id.term, Instant::now());

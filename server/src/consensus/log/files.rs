@@ -32,9 +32,8 @@ pub(super) struct Files {
     /// Something was appended in part: the file is to be cut back before anything else is.
     torn: bool,
     owed: Owed,
-    /// After an error other than a full disk, it is not known what is on disk: nothing more is written.
-    failure: Option<(io::ErrorKind, String)>,
     written: Arc<Mutex<Position>>,
+    /// After an error other than a full disk, which it keeps, it is not known what is on disk: nothing more is written.
     flushed: Flushed,
 }
 
@@ -66,7 +65,6 @@ impl Files {
             appended: 0,
             torn: false,
             owed: Owed::default(),
-            failure: None,
             written,
             flushed,
         }
@@ -82,15 +80,11 @@ impl Files {
 
     /// Writes all that was taken, and tells those who wait. False: the disk is full; nothing is told yet, and it is to be called again.
     pub(super) fn work(&mut self) -> bool {
-        let result = match &self.failure {
-            Some((kind, text)) => Err(io::Error::new(*kind, text.clone())),
-            None => self.settle(),
-        };
-        match result {
+        match self.flushed.check().and_then(|()| self.settle()) {
             Ok(()) => self.owed.done.drain(..).for_each(|done| done.tell(&Ok(()), &self.flushed)),
             Err(error) if is_full(&error) => return false,
             Err(error) => {
-                if self.failure.is_none() {
+                if self.flushed.check().is_ok() {
                     tracing::error!(folder = %self.folder.display(), %error, "cannot write the log; this server stops taking part");
                 }
                 self.fail(&error);
@@ -101,7 +95,6 @@ impl Files {
 
     /// Writes nothing more; whoever waits is told why.
     pub(super) fn fail(&mut self, error: &io::Error) {
-        self.failure.get_or_insert_with(|| (error.kind(), error.to_string()));
         self.flushed.fail(error);
         self.pending.clear();
         let Owed { done, .. } = std::mem::take(&mut self.owed);

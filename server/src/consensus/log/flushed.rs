@@ -12,7 +12,6 @@ pub(in crate::consensus) struct Flushed {
     state: Arc<watch::Sender<State>>,
 }
 
-#[derive(Default)]
 struct State {
     /// This entry and all before it are on disk.
     upto: Option<LogId>,

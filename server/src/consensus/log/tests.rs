@@ -423,6 +423,14 @@ fn slow_disk() -> MemoryDisk {
     disk
 }
 
+/// The log of a server that leads.
+async fn leading(disk: &MemoryDisk) -> LogStore {
+    let mut log = open(disk, Limits::default()).unwrap();
+    log.set_owner(OWNER);
+    log.save_vote(&Vote::new_committed(1, OWNER)).await.unwrap();
+    log
+}
+
 /// How long an append takes that `server` makes after `vote`, and whether it is on disk then.
 async fn append_as(server: u64, vote: Vote, entry: Entry) -> (Duration, bool) {
     let mut log = open(&slow_disk(), Limits::default()).unwrap();
@@ -458,9 +466,7 @@ async fn only_a_leaders_own_commands_are_taken_up_before_they_are_on_disk() {
 #[tokio::test(start_paused = true)]
 async fn a_vote_is_answered_when_all_before_it_is_on_disk() {
     let disk = slow_disk();
-    let mut log = open(&disk, Limits::default()).unwrap();
-    log.set_owner(OWNER);
-    log.save_vote(&Vote::new_committed(1, OWNER)).await.unwrap();
+    let mut log = leading(&disk).await;
     append(&mut log, 0..5).await;
     assert_eq!(log.flushed().upto(), None);
     log.save_vote(&Vote::new(2, 8)).await.unwrap();
@@ -490,9 +496,7 @@ async fn a_leader_that_is_started_again_does_not_lead_by_its_old_vote() {
 #[tokio::test(start_paused = true)]
 async fn what_a_leader_cannot_write_fails_whoever_waits_for_it_and_the_next_append() {
     let disk = slow_disk();
-    let mut log = open(&disk, Limits::default()).unwrap();
-    log.set_owner(OWNER);
-    log.save_vote(&Vote::new_committed(1, OWNER)).await.unwrap();
+    let mut log = leading(&disk).await;
     disk.set_broken(true);
     append(&mut log, 0..1).await;
     let error = log.flushed().until(log_id(0)).await.unwrap_err();
