@@ -39,7 +39,7 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// nothing takes up room that did not before.
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
 
-    /// Opens a file to append to and read from; creates it when it is not there.
+    /// Opens a file to write to and read from; creates it when it is not there.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
     fn remove(&self, path: &Path) -> io::Result<()>;
@@ -92,12 +92,18 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     }
 
     /// Appends at the end. Not durable until [`DiskFile::sync`] returns. After an error any part of it may be there.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_at(self.len()?, bytes)
+    }
+
+    /// Writes from `offset` on, over what is there and beyond. Not durable until [`DiskFile::sync`] returns. After an error, or a crash before that, any part of it
+    /// may be there, also without what is before it.
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 
     fn truncate(&mut self, len: u64) -> io::Result<()>;
 
-    /// Returns once everything appended is on the disk.
+    /// Returns once everything written is on the disk.
     fn sync(&mut self) -> io::Result<()>;
 }

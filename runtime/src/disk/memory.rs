@@ -12,10 +12,14 @@ use std::{
 };
 
 pub use self::halt::Halt;
-use self::halt::{Halts, Part};
+use self::{
+    content::Content,
+    halt::{Halts, Part},
+};
 use super::{Disk, DiskFile, DiskLock, Room};
 use crate::random::Random;
 
+mod content;
 mod halt;
 #[cfg(test)]
 mod tests;
@@ -59,43 +63,6 @@ struct Tree {
     durable: BTreeMap<PathBuf, Arc<Mutex<Content>>>,
 }
 
-#[derive(Debug, Default)]
-struct Content {
-    bytes: Vec<u8>,
-    /// So many of the first bytes survive a crash.
-    synced: usize,
-    /// What follows them after a crash: bytes that were cut off, but not yet on the disk.
-    cut: Vec<u8>,
-}
-
-impl Content {
-    fn truncate(&mut self, len: usize) {
-        if len < self.synced {
-            let mut cut = self.bytes[len..self.synced].to_vec();
-            cut.append(&mut self.cut);
-            self.cut = cut;
-            self.synced = len;
-        }
-        self.bytes.resize(len, 0);
-    }
-
-    fn sync(&mut self) {
-        self.synced = self.bytes.len();
-        self.cut.clear();
-    }
-
-    /// What is left after a crash, when `torn` of the bytes that were not synced got through.
-    fn survivor(&self, torn: usize) -> Self {
-        let mut bytes = self.bytes[..self.synced].to_vec();
-        if self.cut.is_empty() {
-            bytes.extend_from_slice(&self.bytes[self.synced..][..torn]);
-        } else {
-            bytes.extend_from_slice(&self.cut);
-        }
-        Self { synced: bytes.len(), bytes, cut: Vec::new() }
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -114,23 +81,27 @@ impl MemoryDisk {
         self.crash_keeping(|_, _| 0);
     }
 
-    /// The same, but of each file's unsynced bytes a random number got through.
+    /// The same, but of each file's unsynced bytes a random number got through, or some of their sectors in any order.
     pub fn crash_torn(&self, random: &dyn Random) {
-        self.crash_keeping(|_, unsynced| usize::try_from(random.below(unsynced as u64 + 1)).unwrap_or(0));
+        if random.below(2) == 0 {
+            self.crash_keeping(|_, unsynced| usize::try_from(random.below(unsynced as u64 + 1)).unwrap_or(0));
+        } else {
+            self.crash_leaving(|_, content| content.scattered(|| random.below(2) == 0));
+        }
     }
 
     /// The same; `keep` says how many of a file's unsynced bytes got through.
     pub fn crash_keeping(&self, keep: impl Fn(&Path, usize) -> usize) {
+        self.crash_leaving(|path, content| content.torn(keep(path, content.unsynced())));
+    }
+
+    fn crash_leaving(&self, survivor: impl Fn(&Path, &Content) -> Content) {
         self.shared.epoch.fetch_add(1, Ordering::SeqCst);
         *lock(&self.shared.halts) = Halts::default();
         let tree = &mut *lock(&self.shared.tree);
         for (path, content) in &mut tree.durable {
-            let survivor = {
-                let content = lock(content);
-                let unsynced = content.bytes.len() - content.synced;
-                content.survivor(keep(path, unsynced).min(unsynced))
-            };
-            *content = Arc::new(Mutex::new(survivor));
+            let left = survivor(path, &lock(content));
+            *content = Arc::new(Mutex::new(left));
         }
         tree.files = tree.durable.clone();
     }
@@ -250,7 +221,7 @@ impl Disk for MemoryDisk {
             if !path.parent().is_some_and(|parent| tree.folders.contains(parent)) {
                 return Err(not_found(path.parent().unwrap_or(path)));
             }
-            let content = Arc::new(Mutex::new(Content { bytes: bytes.to_vec(), synced: bytes.len(), cut: Vec::new() }));
+            let content = Arc::new(Mutex::new(Content::new(bytes.to_vec())));
             tree.files.insert(path.to_path_buf(), Arc::clone(&content));
             tree.durable.insert(path.to_path_buf(), content);
             Ok(())
@@ -318,6 +289,10 @@ impl Disk for MemoryDisk {
     }
 }
 
+fn position(offset: u64) -> io::Result<usize> {
+    usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge.into())
+}
+
 struct Held {
     shared: Arc<Shared>,
     path: PathBuf,
@@ -355,12 +330,15 @@ impl DiskFile for MemoryFile {
         Ok(self.content()?.bytes.len() as u64)
     }
 
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let offset = position(offset)?;
         let free = usize::try_from(self.shared.free()).unwrap_or(usize::MAX);
         self.shared.change(|part| {
+            let mut content = self.content()?;
             let wanted = if part == Part::Half { bytes.len() / 2 } else { bytes.len() };
-            self.content()?.bytes.extend_from_slice(&bytes[..wanted.min(free)]);
-            if wanted > free { Err(full()) } else { Ok(()) }
+            let room = free.saturating_add(content.bytes.len()).saturating_sub(offset);
+            content.write(offset, &bytes[..wanted.min(room)]);
+            if wanted > room { Err(full()) } else { Ok(()) }
         })
     }
 
@@ -373,7 +351,7 @@ impl DiskFile for MemoryFile {
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
-        let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+        let len = position(len)?;
         let truncate = || {
             self.content()?.truncate(len);
             Ok(())

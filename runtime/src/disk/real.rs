@@ -52,7 +52,7 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).append(true).create(true).mode(FILE_MODE).open(path)?;
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
         Ok(Box::new(RealFile { file }))
     }
 
@@ -102,8 +102,8 @@ impl DiskFile for RealFile {
         Ok(self.file.metadata()?.len())
     }
 
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, offset)
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
@@ -145,6 +145,10 @@ mod tests {
         file.truncate(4).unwrap();
         file.append(b"!").unwrap();
         assert_eq!(disk.read(&path, 5).unwrap(), b"onet!");
+        file.write_at(1, b"f-").unwrap();
+        file.write_at(4, b"en").unwrap();
+        file.append(b"-day").unwrap();
+        assert_eq!(disk.read(&path, 10).unwrap(), b"of-ten-day");
         assert_eq!(disk.read(&path, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         disk.write_atomic(&path, b"new").unwrap();
         assert_eq!(disk.read(&path, 10).unwrap(), b"new");

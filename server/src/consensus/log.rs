@@ -2,7 +2,8 @@
 //!
 //! A folder of segments (see `format`). Everything that must survive is a record in them: entries, votes, how far entries are committed, what was cut off
 //! at the end (another leader's entries take their place) and what was purged at the start (a snapshot has it). An append writes one group of records and
-//! syncs once, on a thread of its own; where the disk is full, it waits for room. Opening replays all records; `recover` says what is tolerated then.
+//! syncs once, on a thread of its own; where the disk is full, it waits for room. Behind the last group there are zeros, so that a sync has neither a size
+//! nor new blocks to write down. Opening replays all records; `recover` says what is tolerated then.
 //!
 //! A follower's append is done when it is on disk. A leader's is done at once, so that its followers write it at the same time, and [`Flushed`] holds up
 //! everything that would show that it is committed; `docs/decisions/0024-leader-disk.md` says why that is safe.
@@ -96,26 +97,27 @@ impl LogStore {
     /// Opens the log in `folder`, and makes one when there is none. `expected`: there must be one.
     pub fn open(disk: Arc<dyn Disk>, folder: &Path, expected: bool) -> Result<Self, Error> {
         let headroom = Arc::new(Headroom::new(Arc::clone(&disk), folder));
-        Self::open_with(disk, folder, expected, Limits::default(), headroom)
+        Self::open_beside(disk, folder, expected, headroom)
     }
 
     /// The same, where `headroom` is told when the log waits for room.
     pub(super) fn open_beside(disk: Arc<dyn Disk>, folder: &Path, expected: bool, headroom: Arc<Headroom>) -> Result<Self, Error> {
-        Self::open_with(disk, folder, expected, Limits::default(), headroom)
+        let limits = Limits::on(&*disk);
+        Self::open_with(disk, folder, expected, limits, headroom)
     }
 
     /// The same, where a few entries fill a segment and none are kept in memory.
     #[cfg(test)]
     pub(super) fn open_small(disk: Arc<dyn Disk>, folder: &Path) -> Result<Self, Error> {
         let headroom = Arc::new(Headroom::new(Arc::clone(&disk), folder));
-        Self::open_with(disk, folder, false, Limits { segment_bytes: 600, cache_bytes: 0 }, headroom)
+        Self::open_with(disk, folder, false, Limits { segment_bytes: 600, cache_bytes: 0, ahead_bytes: 200 }, headroom)
     }
 
     fn open_with(disk: Arc<dyn Disk>, folder: &Path, expected: bool, limits: Limits, headroom: Arc<Headroom>) -> Result<Self, Error> {
         let recovered = recover::open(&disk, folder, expected, limits)?;
         let instant = disk.is_instant();
         let flushed = Flushed::new(recovered.index.last());
-        let writer = Writer::start(disk, recovered.current, headroom, flushed.clone())?;
+        let writer = Writer::start(disk, recovered.current, limits.ahead_bytes, headroom, flushed.clone())?;
         Ok(Self {
             shared: Arc::new(Shared {
                 folder: folder.to_owned(),

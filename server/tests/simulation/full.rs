@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use drover_model::rpc::embedded::KvPut;
 use drover_runtime::{Disk, rpc::Header};
 
-use crate::support::{Cluster, PATIENCE, SERVERS, dial, put};
+use crate::support::{Cluster, PATIENCE, SERVERS, dial, put, put_value};
 
 fn fill(cluster: &Cluster, name: &str) {
     let disk = &cluster.seats[name].disk;
@@ -53,7 +53,9 @@ fn a_leader_whose_disk_is_full_all_at_once_is_replaced_and_comes_back() {
     cluster.run_for(Duration::from_secs(5));
     fill(&cluster, leader);
     let others = all_but(leader);
-    write(&mut cluster, leader, "writer-1", "without it");
+    // More than the log's file has zeros for.
+    let value = vec![1; 16 << 10];
+    cluster.simulation.client("writer-1", async move { Ok(put_value(&dial(leader).await, "without it".to_owned(), value).await?) });
     cluster.until("the others write", |cluster| others.iter().all(|name| has(cluster, name, "without it")));
     assert!(!has(&cluster, leader, "without it"));
     cluster.run_for(Duration::from_secs(30));

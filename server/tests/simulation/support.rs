@@ -181,7 +181,11 @@ pub(crate) async fn dial(name: &str) -> Connection {
 
 /// Writes a key. Until a new leader is known everywhere, an answer may be that nobody can be asked: then it is asked again.
 pub(crate) async fn put(connection: &Connection, key: String) -> Result<(), Error> {
-    let message = KvPut { key, value: b"1".to_vec(), flags: 0, check: None };
+    put_value(connection, key, b"1".to_vec()).await
+}
+
+pub(crate) async fn put_value(connection: &Connection, key: String, value: Vec<u8>) -> Result<(), Error> {
+    let message = KvPut { key, value, flags: 0, check: None };
     for _ in 0..RETRIES {
         match connection.call(&Header::default(), &message, PATIENCE).await {
             Err(error) if error.is_unavailable() => tokio::time::sleep(Duration::from_millis(200)).await,

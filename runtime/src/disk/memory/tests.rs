@@ -40,6 +40,39 @@ fn a_truncation_that_was_not_synced_is_undone() {
 }
 
 #[test]
+fn what_was_written_over_comes_back_where_it_was_not_synced() {
+    let (disk, path, mut file) = disk_with_file();
+    file.write_at(1, b"issed").unwrap();
+    file.write_at(0, b"m").unwrap();
+    assert_eq!(disk.read(&path, 100).unwrap(), b"missed");
+    for (through, want) in [(0, "kept"), (2, "kist"), (5, "kissed"), (6, "missed")] {
+        let (disk, path, mut file) = disk_with_file();
+        file.write_at(1, b"issed").unwrap();
+        file.write_at(0, b"m").unwrap();
+        disk.crash_keeping(|_, _| through);
+        assert_eq!(disk.read(&path, 100).unwrap(), want.as_bytes(), "{through}");
+    }
+    file.sync().unwrap();
+    disk.crash();
+    assert_eq!(disk.read(&path, 100).unwrap(), b"missed");
+}
+
+#[test]
+fn sectors_get_through_in_any_order() {
+    let random = crate::sim::SeededRandom::new(5);
+    let mut found = BTreeSet::new();
+    for _ in 0..200 {
+        let (disk, path, mut file) = disk_with_file();
+        file.write_at(4, &[1; 2000]).unwrap();
+        disk.crash_torn(&random);
+        let left = disk.read(&path, 4000).unwrap();
+        assert!(left.starts_with(b"kept"));
+        found.insert([4, 600, 1100, 1600].map(|at| left.get(at).copied().unwrap_or(0)));
+    }
+    assert!(found.contains(&[0, 1, 0, 1]) && found.contains(&[0; 4]) && found.contains(&[1; 4]), "{found:?}");
+}
+
+#[test]
 fn a_full_disk_takes_what_fits_and_more_when_there_is_room() {
     let (disk, path, mut file) = disk_with_file();
     disk.set_capacity(Some(6));

@@ -23,6 +23,9 @@ pub(super) struct Files {
     segment: u64,
     file: Box<dyn DiskFile>,
     len: u64,
+    /// From `len` up to here the file has zeros.
+    filled: u64,
+    ahead_bytes: usize,
     /// So much of the segment is known to be on disk.
     durable: u64,
     /// What goes behind that, in its order.
@@ -52,14 +55,16 @@ struct Owed {
 }
 
 impl Files {
-    pub(super) fn new(disk: Arc<dyn Disk>, current: Current, written: Arc<Mutex<Position>>, flushed: Flushed) -> Self {
-        let Current { folder, path: _, number, file, len } = current;
+    pub(super) fn new(disk: Arc<dyn Disk>, current: Current, ahead_bytes: usize, written: Arc<Mutex<Position>>, flushed: Flushed) -> Self {
+        let Current { folder, path: _, number, file, len, filled } = current;
         Self {
             disk,
             folder,
             segment: number,
             file,
             len,
+            filled,
+            ahead_bytes,
             durable: len,
             pending: VecDeque::new(),
             appended: 0,
@@ -120,19 +125,39 @@ impl Files {
 
     fn append_next(&mut self) -> io::Result<()> {
         if self.pending.get(self.appended).is_some_and(|next| next.roll.is_some()) {
+            self.trim()?;
             self.sync()?;
             self.roll()?;
         }
         let Some(Pending { group, .. }) = self.pending.get_mut(self.appended) else { return Ok(()) };
         if !group.is_empty() {
             complete(group, self.durable);
-            if let Err(error) = self.file.append(group) {
+            if let Err(error) = self.file.write_at(self.len, group) {
                 self.torn = true;
                 return Err(error);
             }
             self.len += group.len() as u64;
         }
         self.appended += 1;
+        if self.len > self.filled { self.fill() } else { Ok(()) }
+    }
+
+    /// Writes zeros behind the last group. The sync of this group is the dear one, for the file gets longer; those of the next have only their bytes to write.
+    fn fill(&mut self) -> io::Result<()> {
+        self.filled = self.len;
+        match self.file.write_at(self.len, &vec![0; self.ahead_bytes]) {
+            Ok(()) => self.filled += self.ahead_bytes as u64,
+            // It goes without them: what room there is, the next groups get.
+            Err(error) if is_full(&error) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Takes the zeros off again: nothing more comes into this segment.
+    fn trim(&mut self) -> io::Result<()> {
+        self.file.truncate(self.len)?;
+        self.filled = self.len;
         Ok(())
     }
 
@@ -143,7 +168,7 @@ impl Files {
         self.disk.write_atomic(path, bytes)?;
         self.file = self.disk.open(path)?;
         self.len = bytes.len() as u64;
-        (self.segment, self.durable) = (*segment, self.len);
+        (self.segment, self.durable, self.filled) = (*segment, self.len, self.len);
         *roll = None;
         Ok(())
     }
@@ -151,7 +176,7 @@ impl Files {
     /// Cuts off what is not known to be on disk; it is appended again.
     fn rewind(&mut self) -> io::Result<()> {
         self.file.truncate(self.durable)?;
-        (self.len, self.appended, self.torn) = (self.durable, 0, false);
+        (self.len, self.filled, self.appended, self.torn) = (self.durable, self.durable, 0, false);
         Ok(())
     }
 

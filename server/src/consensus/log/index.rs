@@ -24,11 +24,15 @@ pub(super) struct Limits {
     pub(super) segment_bytes: u64,
     /// Of the newest entries that are kept in memory, since they are applied and replicated soon after they are written.
     pub(super) cache_bytes: usize,
+    /// A segment is filled with zeros so far ahead of what is written.
+    pub(super) ahead_bytes: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { segment_bytes: 32 << 20, cache_bytes: 32 << 20 }
+impl Limits {
+    pub(super) fn on(disk: &dyn Disk) -> Self {
+        // In memory nothing is gained by zeros: there are some only so that simulations come across them.
+        let ahead_bytes = if disk.is_instant() { 4 << 10 } else { 256 << 10 };
+        Self { segment_bytes: 32 << 20, cache_bytes: 32 << 20, ahead_bytes }
     }
 }
 

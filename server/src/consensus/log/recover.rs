@@ -1,6 +1,7 @@
 //! Opening a log that some earlier process left.
 //!
-//! A crash may tear the last write: what it tore was never answered for, so it is cut off, with a warning. Everything else that does not read back as it was
+//! A crash may tear the last write: what it tore was never answered for, so it is cut off, with a warning; zeros are what the file was filled with ahead, and
+//! stay. Everything else that does not read back as it was
 //! written is damage, and is refused: in a segment that others follow, and before the point that a later group says was on disk.
 
 use std::{
@@ -34,6 +35,8 @@ pub(super) struct Current {
     pub(super) number: u64,
     pub(super) file: Box<dyn DiskFile>,
     pub(super) len: u64,
+    /// Behind that, it has zeros up to here.
+    pub(super) filled: u64,
 }
 
 fn failed(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Error {
@@ -93,7 +96,8 @@ fn replay(disk: &Arc<dyn Disk>, folder: &Path, numbers: &[u64], limits: Limits) 
         let end = segment.replay(&bytes, &mut index)?;
         if last {
             let mut file = disk.open(&segment.path).map_err(failed(&segment.path, "open"))?;
-            if end < bytes.len() {
+            let torn = !is_zeros(&bytes[end..]);
+            if torn {
                 tracing::warn!(
                     path = %segment.path.display(), offset = end, bytes = bytes.len() - end,
                     "cut off the end of the log, which a crash has left half written; nothing that was answered for was in it"
@@ -102,7 +106,8 @@ fn replay(disk: &Arc<dyn Disk>, folder: &Path, numbers: &[u64], limits: Limits) 
             }
             // The process before may have ended between writing and syncing.
             file.sync().map_err(failed(&segment.path, "sync"))?;
-            current = Some(Current { folder: folder.to_owned(), path: segment.path, number: *number, file, len: end as u64 });
+            let filled = if torn { end } else { bytes.len() } as u64;
+            current = Some(Current { folder: folder.to_owned(), path: segment.path, number: *number, file, len: end as u64, filled });
         }
     }
     if let Some(hole) = index.hole() {
@@ -116,6 +121,10 @@ fn replay(disk: &Arc<dyn Disk>, folder: &Path, numbers: &[u64], limits: Limits) 
     }
     let current = current.ok_or_else(|| Error::Missing { path: folder.to_owned(), what: "it has no segments".into() })?;
     Ok(Recovered { index, current })
+}
+
+fn is_zeros(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
 }
 
 struct Segment {
@@ -141,6 +150,10 @@ impl Segment {
         let mut started = false;
         while offset < bytes.len() {
             let Some(group) = format::group_at(bytes, offset) else {
+                // Filled ahead, and nothing came. That nothing is missing, the segment that follows can tell.
+                if started && is_zeros(&bytes[offset..]) {
+                    break;
+                }
                 // The first group was written together with the header, as a whole.
                 if self.last && started && !format::was_durable(bytes, offset) {
                     break;

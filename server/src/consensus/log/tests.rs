@@ -13,8 +13,12 @@ use crate::{
 };
 
 const FOLDER: &str = "/raft/log";
+const PLAIN: Limits = Limits { segment_bytes: 32 << 20, cache_bytes: 32 << 20, ahead_bytes: 0 };
 /// So that a few entries fill a segment, and reads go to the files.
-const TINY: Limits = Limits { segment_bytes: 600, cache_bytes: 0 };
+const TINY: Limits = Limits { segment_bytes: 600, cache_bytes: 0, ahead_bytes: 0 };
+/// Several groups go over the zeros before there have to be more.
+const FILLED: Limits = Limits { ahead_bytes: 700, ..PLAIN };
+const TINY_FILLED: Limits = Limits { ahead_bytes: 700, ..TINY };
 
 fn folder() -> &'static Path {
     Path::new(FOLDER)
@@ -64,10 +68,13 @@ async fn indexes(log: &mut LogStore) -> Vec<u64> {
 async fn a_reopened_log_is_as_it_was() {
     let temporary = tempfile::tempdir().unwrap();
     for (name, disk, path, limits) in [
-        ("memory", Arc::new(MemoryDisk::new()) as Arc<dyn Disk>, folder(), Limits::default()),
+        ("memory", Arc::new(MemoryDisk::new()) as Arc<dyn Disk>, folder(), PLAIN),
         ("memory, small segments", Arc::new(MemoryDisk::new()), folder(), TINY),
-        ("files", Arc::new(RealDisk), &temporary.path().join("a"), Limits::default()),
+        ("memory, filled ahead", Arc::new(MemoryDisk::new()), folder(), FILLED),
+        ("files", Arc::new(RealDisk), &temporary.path().join("a"), PLAIN),
         ("files, small segments", Arc::new(RealDisk), &temporary.path().join("b"), TINY),
+        ("files, filled ahead", Arc::new(RealDisk), &temporary.path().join("c"), FILLED),
+        ("files, small segments, filled ahead", Arc::new(RealDisk), &temporary.path().join("d"), TINY_FILLED),
     ] {
         let mut log = open_at(Arc::clone(&disk), path, false, limits).unwrap();
         assert!(log.is_pristine(), "{name}");
@@ -99,7 +106,7 @@ async fn a_reopened_log_is_as_it_was() {
 #[tokio::test]
 async fn what_was_answered_survives_a_crash_at_any_byte_of_what_was_not() {
     let disk = MemoryDisk::new();
-    let mut log = open(&disk, Limits::default()).unwrap();
+    let mut log = open(&disk, PLAIN).unwrap();
     append(&mut log, 0..3).await;
     let answered = disk.read(&segment(1), 1 << 20).unwrap().len();
     // Not synced, so all, nothing or any part of it may survive.
@@ -108,26 +115,26 @@ async fn what_was_answered_survives_a_crash_at_any_byte_of_what_was_not() {
     let written = disk.read(&segment(1), 1 << 20).unwrap().len();
     for torn in 0..=written - answered {
         let disk = MemoryDisk::new();
-        let mut log = open(&disk, Limits::default()).unwrap();
+        let mut log = open(&disk, PLAIN).unwrap();
         append(&mut log, 0..3).await;
         commit(&mut log, 1).await;
         commit(&mut log, 2).await;
         disk.crash_keeping(|_, _| torn);
-        let mut log = open(&disk, Limits::default()).unwrap();
+        let mut log = open(&disk, PLAIN).unwrap();
         assert_eq!(indexes(&mut log).await, [0, 1, 2], "{torn} bytes");
         let expected = if torn == written - answered { Some(log_id(2)) } else { (torn * 2 >= written - answered).then(|| log_id(1)) };
         assert_eq!(log.read_committed().await.unwrap(), expected, "{torn} bytes");
         // And it goes on from there.
         append(&mut log, 3..4).await;
         disk.crash();
-        assert_eq!(indexes(&mut open(&disk, Limits::default()).unwrap()).await, [0, 1, 2, 3], "{torn} bytes");
+        assert_eq!(indexes(&mut open(&disk, PLAIN).unwrap()).await, [0, 1, 2, 3], "{torn} bytes");
     }
 }
 
 #[tokio::test]
 async fn a_torn_append_is_cut_at_any_byte() {
     let disk = MemoryDisk::new();
-    let mut log = open(&disk, Limits::default()).unwrap();
+    let mut log = open(&disk, PLAIN).unwrap();
     append(&mut log, 0..2).await;
     let first = disk.read(&segment(1), 1 << 20).unwrap().len();
     append(&mut log, 2..4).await;
@@ -136,7 +143,7 @@ async fn a_torn_append_is_cut_at_any_byte() {
         let disk = MemoryDisk::new();
         disk.create_dir_all(folder()).unwrap();
         disk.write_atomic(&segment(1), &whole[..cut]).unwrap();
-        let mut log = open(&disk, Limits::default()).unwrap();
+        let mut log = open(&disk, PLAIN).unwrap();
         assert_eq!(indexes(&mut log).await, [0, 1], "cut at {cut}");
         assert_eq!(disk.read(&segment(1), 1 << 20).unwrap().len(), first, "cut at {cut}");
     }
@@ -144,13 +151,82 @@ async fn a_torn_append_is_cut_at_any_byte() {
     let mut zeroed = whole.clone();
     zeroed[first + 30..first + 60].fill(0);
     disk.damage(&segment(1), |bytes| *bytes = zeroed).unwrap();
-    assert_eq!(indexes(&mut open(&disk, Limits::default()).unwrap()).await, [0, 1]);
+    assert_eq!(indexes(&mut open(&disk, PLAIN).unwrap()).await, [0, 1]);
+}
+
+/// What a segment has before the zeros that it was filled with.
+fn without_zeros(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
+    bytes
+}
+
+#[tokio::test]
+async fn a_segment_has_zeros_ahead_until_another_one_follows() {
+    let (plain, filled) = (MemoryDisk::new(), MemoryDisk::new());
+    for (disk, limits) in [(&plain, TINY), (&filled, TINY_FILLED)] {
+        let mut log = open(disk, limits).unwrap();
+        for index in 0..10 {
+            append(&mut log, index..index + 1).await;
+        }
+    }
+    let names = plain.list(folder()).unwrap();
+    assert_eq!(names, filled.list(folder()).unwrap());
+    for name in &names[..names.len() - 1] {
+        assert_eq!(plain.read(name, 4096).unwrap(), filled.read(name, 4096).unwrap(), "{}", name.display());
+    }
+    let last = names.last().unwrap();
+    let (plain_bytes, filled_bytes) = (plain.read(last, 4096).unwrap(), filled.read(last, 4096).unwrap());
+    assert!(filled_bytes.len() > plain_bytes.len());
+    assert_eq!(without_zeros(filled_bytes.clone()), without_zeros(plain_bytes));
+    // They stay when it is opened again, and what comes next is written over them.
+    let mut log = open(&filled, TINY_FILLED).unwrap();
+    assert_eq!(filled.read(last, 4096).unwrap(), filled_bytes);
+    append(&mut log, 10..11).await;
+    assert_eq!(filled.read(last, 4096).unwrap().len(), filled_bytes.len());
+    assert_eq!(indexes(&mut open(&filled, TINY_FILLED).unwrap()).await, (0..11).collect::<Vec<_>>());
+    // A file system may lose that they were taken off.
+    filled.damage(&names[0], |bytes| bytes.resize(bytes.len() + 300, 0)).unwrap();
+    assert_eq!(indexes(&mut open(&filled, TINY_FILLED).unwrap()).await, (0..11).collect::<Vec<_>>());
+    // But not what they would be in the place of.
+    filled.damage(&names[0], |bytes| bytes[500..].fill(0)).unwrap();
+    let error = open(&filled, TINY_FILLED).unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_a_crash_leaves_of_a_write_over_zeros_is_cut_off() {
+    let disk = MemoryDisk::new();
+    let mut log = open(&disk, FILLED).unwrap();
+    append(&mut log, 0..2).await;
+    let before = disk.read(&segment(1), 1 << 20).unwrap();
+    append(&mut log, 2..4).await;
+    let after = disk.read(&segment(1), 1 << 20).unwrap();
+    assert_eq!(before.len(), after.len(), "it goes over the zeros");
+    let changed: Vec<usize> = (0..before.len()).filter(|at| before[*at] != after[*at]).collect();
+    // Any part from the front or from the back got through.
+    for part in 0..=changed.len() {
+        for (name, through, whole) in [("front", &changed[..part], part == changed.len()), ("back", &changed[part..], part == 0)] {
+            let disk = MemoryDisk::new();
+            disk.create_dir_all(folder()).unwrap();
+            let mut bytes = before.clone();
+            through.iter().for_each(|at| bytes[*at] = after[*at]);
+            disk.write_atomic(&segment(1), &bytes).unwrap();
+            let mut log = open(&disk, FILLED).unwrap();
+            let expected: &[u64] = if whole { &[0, 1, 2, 3] } else { &[0, 1] };
+            assert_eq!(indexes(&mut log).await, expected, "{name} of {part}");
+            // What was cut off does not come back behind what takes its place.
+            let next = log.get_log_state().await.unwrap().last_log_id.map_or(0, |last| last.index + 1);
+            append(&mut log, next..next + 1).await;
+            disk.crash();
+            assert_eq!(indexes(&mut open(&disk, FILLED).unwrap()).await, (0..=next).collect::<Vec<_>>(), "{name} of {part}");
+        }
+    }
 }
 
 #[tokio::test]
 async fn a_flipped_byte_in_what_was_answered_is_refused_with_its_place() {
     let disk = MemoryDisk::new();
-    let mut log = open(&disk, Limits::default()).unwrap();
+    let mut log = open(&disk, PLAIN).unwrap();
     append(&mut log, 0..2).await;
     let starts = [0, disk.read(&segment(1), 1 << 20).unwrap().len()];
     append(&mut log, 2..3).await;
@@ -163,7 +239,7 @@ async fn a_flipped_byte_in_what_was_answered_is_refused_with_its_place() {
         let mut flipped = whole.clone();
         flipped[position] ^= 0x10;
         disk.write_atomic(&segment(1), &flipped).unwrap();
-        match open(&disk, Limits::default()).unwrap_err() {
+        match open(&disk, PLAIN).unwrap_err() {
             Error::Damaged { path, offset, .. } => {
                 assert_eq!(path, segment(1));
                 assert!(offset as usize <= position && (position < starts[1] || offset as usize == starts[1]), "byte {position}: {offset}");
@@ -240,23 +316,23 @@ async fn purged_segments_are_removed_and_their_vote_is_kept() {
 #[tokio::test]
 async fn a_broken_disk_is_told_and_nothing_more_is_written() {
     let disk = MemoryDisk::new();
-    let mut log = open(&disk, Limits::default()).unwrap();
+    let mut log = open(&disk, PLAIN).unwrap();
     append(&mut log, 0..2).await;
     disk.set_broken(true);
     assert!(log.blocking_append([entry(2)]).await.is_err());
     disk.set_broken(false);
     assert!(log.save_vote(&Vote::new(1, 1)).await.unwrap_err().to_string().contains("broken"));
     disk.crash();
-    assert_eq!(indexes(&mut open(&disk, Limits::default()).unwrap()).await, [0, 1]);
+    assert_eq!(indexes(&mut open(&disk, PLAIN).unwrap()).await, [0, 1]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn on_a_full_disk_the_log_waits_for_room_and_loses_nothing() {
     let vote = Vote::new(3, 7);
     // As much room as there is beyond what is there already: from none, over each part of each write, to enough.
-    for more in 0..1200 {
+    for (more, limits) in (0..1200).flat_map(|more| [(more, TINY), (more, TINY_FILLED)]) {
         let disk = MemoryDisk::new();
-        let mut log = open(&disk, TINY).unwrap();
+        let mut log = open(&disk, limits).unwrap();
         append(&mut log, 0..3).await;
         commit(&mut log, 1).await;
         disk.set_capacity(Some(disk.used() + more));
@@ -279,9 +355,9 @@ async fn on_a_full_disk_the_log_waits_for_room_and_loses_nothing() {
         };
         let ((), waited) = tokio::join!(work, room);
         assert!(!log.shared.writer.headroom.log_waits(), "{more}");
-        assert!(waited || more > 600, "{more} bytes cannot be enough");
+        assert!(waited || more + limits.ahead_bytes as u64 > 600, "{more} bytes cannot be enough");
         disk.crash();
-        let mut log = open(&disk, TINY).unwrap();
+        let mut log = open(&disk, limits).unwrap();
         assert_eq!(indexes(&mut log).await, [2, 3, 4, 5, 6, 7], "{more}");
         assert_eq!(log.read_vote().await.unwrap(), Some(vote), "{more}");
     }
@@ -290,7 +366,7 @@ async fn on_a_full_disk_the_log_waits_for_room_and_loses_nothing() {
 #[tokio::test]
 async fn a_log_that_waits_for_room_can_be_closed() {
     let disk = MemoryDisk::new();
-    let mut log = open(&disk, Limits::default()).unwrap();
+    let mut log = open(&disk, PLAIN).unwrap();
     append(&mut log, 0..2).await;
     disk.set_capacity(Some(disk.used()));
     let (mut writing, vote) = (log.clone(), Vote::new(1, 1));
@@ -298,13 +374,13 @@ async fn a_log_that_waits_for_room_can_be_closed() {
     assert!(written.unwrap_err().to_string().contains("closed"));
     disk.set_capacity(None);
     disk.crash();
-    assert_eq!(indexes(&mut open(&disk, Limits::default()).unwrap()).await, [0, 1]);
+    assert_eq!(indexes(&mut open(&disk, PLAIN).unwrap()).await, [0, 1]);
 }
 
 #[tokio::test]
 async fn readers_get_a_bounded_part_but_at_least_one() {
     let disk = MemoryDisk::new();
-    let mut log = open(&disk, Limits::default()).unwrap();
+    let mut log = open(&disk, PLAIN).unwrap();
     let large = |index| {
         let command = Command::KvPut { key: "k".into(), value: vec![0; 5 << 20], flags: 0, check: None };
         let proposed = Proposed { version: COMMAND_VERSION, at: drover_model::time::UnixNanos(5), command };
@@ -360,11 +436,11 @@ async fn check(log: &mut LogStore, model: &Model) {
     assert_eq!(log.read_vote().await.unwrap(), model.vote);
 }
 
-async fn run(steps: Vec<Step>) {
+async fn run(steps: &[Step], limits: Limits) {
     let (disk, mut model) = (MemoryDisk::new(), Model::default());
-    let mut log = open(&disk, TINY).unwrap();
+    let mut log = open(&disk, limits).unwrap();
     for step in steps {
-        match step {
+        match *step {
             Step::Append(count) => {
                 append(&mut log, model.next..model.next + count).await;
                 for index in model.next..model.next + count {
@@ -396,10 +472,10 @@ async fn run(steps: Vec<Step>) {
             Step::Commit if model.next > 0 => commit(&mut log, model.next - 1).await,
             Step::Commit => {}
             Step::Crash(torn) => {
-                disk.crash_keeping(|_, unsynced| usize::try_from(torn % (unsynced as u64 + 1)).unwrap());
-                log = open(&disk, TINY).unwrap();
+                disk.crash_torn(&drover_runtime::sim::SeededRandom::new(torn));
+                log = open(&disk, limits).unwrap();
             }
-            Step::Reopen => log = open(&disk, TINY).unwrap(),
+            Step::Reopen => log = open(&disk, limits).unwrap(),
         }
         check(&mut log, &model).await;
     }
@@ -409,7 +485,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn the_log_holds_what_a_model_holds_whatever_happens(steps in steps()) {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(run(steps));
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+            for limits in [TINY, TINY_FILLED] {
+                run(&steps, limits).await;
+            }
+        });
     }
 }
 
@@ -425,7 +505,7 @@ fn slow_disk() -> MemoryDisk {
 
 /// The log of a server that leads.
 async fn leading(disk: &MemoryDisk) -> LogStore {
-    let mut log = open(disk, Limits::default()).unwrap();
+    let mut log = open(disk, PLAIN).unwrap();
     log.set_owner(OWNER);
     log.save_vote(&Vote::new_committed(1, OWNER)).await.unwrap();
     log
@@ -433,7 +513,7 @@ async fn leading(disk: &MemoryDisk) -> LogStore {
 
 /// How long an append takes that `server` makes after `vote`, and whether it is on disk then.
 async fn append_as(server: u64, vote: Vote, entry: Entry) -> (Duration, bool) {
-    let mut log = open(&slow_disk(), Limits::default()).unwrap();
+    let mut log = open(&slow_disk(), PLAIN).unwrap();
     log.set_owner(server);
     log.save_vote(&vote).await.unwrap();
     let (begin, last) = (tokio::time::Instant::now(), entry.log_id);
@@ -472,7 +552,7 @@ async fn a_vote_is_answered_when_all_before_it_is_on_disk() {
     log.save_vote(&Vote::new(2, 8)).await.unwrap();
     assert_eq!(log.flushed().upto(), Some(log_id(4)));
     disk.crash();
-    let mut log = open(&disk, Limits::default()).unwrap();
+    let mut log = open(&disk, PLAIN).unwrap();
     assert_eq!(indexes(&mut log).await, [0, 1, 2, 3, 4]);
     assert_eq!(log.flushed().upto(), Some(log_id(4)), "what a start finds is on disk");
 }

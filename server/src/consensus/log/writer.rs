@@ -176,11 +176,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Writer {
-    pub(super) fn start(disk: Arc<dyn Disk>, current: Current, headroom: Arc<Headroom>, flushed: Flushed) -> Result<Self, Error> {
+    pub(super) fn start(
+        disk: Arc<dyn Disk>,
+        current: Current,
+        ahead_bytes: usize,
+        headroom: Arc<Headroom>,
+        flushed: Flushed,
+    ) -> Result<Self, Error> {
         let position = Position { segment: current.number, offset: current.len };
         let written = Arc::new(Mutex::new(position));
         let (instant, path) = (disk.is_instant(), current.path.clone());
-        let files = Files::new(Arc::clone(&disk), current, Arc::clone(&written), flushed);
+        let files = Files::new(Arc::clone(&disk), current, ahead_bytes, Arc::clone(&written), flushed);
         if instant {
             let held = Arc::new(Mutex::new(Held { files, later: false }));
             let inline = Inline { disk, held, headroom: Arc::clone(&headroom) };

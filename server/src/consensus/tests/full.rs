@@ -33,7 +33,8 @@ async fn a_disk_that_is_full_all_at_once_stops_nothing_for_good() {
     }
     // Nobody has looked yet: the log itself finds out.
     disk.set_capacity(Some(disk.used()));
-    let Err(Error::Full(text)) = consensus.propose(put("late")).await else { panic!("there is no room") };
+    // More than the log's file has zeros for.
+    let Err(Error::Full(text)) = consensus.propose(put("late".repeat(4 << 10))).await else { panic!("there is no room") };
     assert!(text.ends_with("this write may still be done once there is room"), "{text}");
     let Err(Error::Full(text)) = consensus.propose(put("refused")).await else { panic!("there is no room") };
     assert!(text.ends_with("reads go on"), "{text}");
