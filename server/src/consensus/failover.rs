@@ -18,6 +18,8 @@ use super::{
 
 /// How long a system may take to say that nobody listens.
 const PROBE_WITHIN: Duration = Duration::from_millis(250);
+/// Before it is asked again. A process that ends closes what it listens with and its connections one after another, and may be caught amid that.
+const PROBE_PAUSE: Duration = Duration::from_millis(100);
 /// Beyond the lease, since the other followers heard the leader at other moments.
 const MARGIN: Duration = Duration::from_millis(20);
 /// Between the followers, so that they do not stand against each other.
@@ -77,10 +79,8 @@ impl Failover {
             let before = membership.voter_ids().filter(|voter| *voter != leader && *voter < self.id).count();
             (metrics.current_term, node.addr.clone(), u32::try_from(before).unwrap_or(u32::MAX))
         };
-        let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-        match tokio::time::timeout(PROBE_WITHIN, self.network.connect(&address)).await {
-            Ok(Err(error)) if refused(&error) => {}
-            _ => return,
+        if !nobody_listens(&*self.network, &address, closed + self.lease).await {
+            return;
         }
         tokio::time::sleep_until(closed + self.lease + MARGIN + STAGGER.saturating_mul(rank)).await;
         let still = {
@@ -93,5 +93,41 @@ impl Failover {
             // It fails only when this server stops.
             let _ = self.raft.trigger().elect().await;
         }
+    }
+}
+
+/// Whether a system says before `limit` that no process listens there.
+async fn nobody_listens(network: &dyn Network, address: &str, limit: Instant) -> bool {
+    loop {
+        match tokio::time::timeout(PROBE_WITHIN, network.connect(address)).await {
+            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => return true,
+            _ if Instant::now() + PROBE_PAUSE > limit => return false,
+            _ => tokio::time::sleep(PROBE_PAUSE).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drover_runtime::TcpNetwork;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_that_still_listens_when_its_connections_end_is_asked_again() {
+        let mut listener = TcpNetwork.listen("127.0.0.1:0").await.unwrap();
+        let address = listener.local_address().unwrap().to_string();
+        assert!(
+            !nobody_listens(&TcpNetwork, &address, Instant::now() + PROBE_PAUSE / 2).await,
+            "it listens, and there is no time to ask again"
+        );
+        let ending = async {
+            for _ in 0..2 {
+                listener.accept().await.unwrap();
+            }
+            drop(listener);
+        };
+        let (ended, ()) = tokio::join!(nobody_listens(&TcpNetwork, &address, Instant::now() + Duration::from_secs(30)), ending);
+        assert!(ended);
     }
 }
