@@ -25,13 +25,15 @@ pub(crate) struct Agenda<K> {
     changed: Arc<Dirty<K>>,
     /// When to look again though nothing changes.
     due: BTreeMap<K, UnixNanos>,
+    /// The same, the soonest first: there can be as many as there are deployments, and a look is to cost as much as what is looked at.
+    soonest: BTreeSet<(UnixNanos, K)>,
     /// The next look is not before this.
     gathers_until: Instant,
 }
 
 impl<K: Ord + Clone> Agenda<K> {
     pub(crate) fn new(changed: Arc<Dirty<K>>) -> Self {
-        Self { changed, due: BTreeMap::new(), gathers_until: Instant::now() }
+        Self { changed, due: BTreeMap::new(), soonest: BTreeSet::new(), gathers_until: Instant::now() }
     }
 
     pub(crate) fn extend(&self, keys: impl IntoIterator<Item = K>) {
@@ -41,7 +43,7 @@ impl<K: Ord + Clone> Agenda<K> {
     /// Waits until something is to be looked at. What comes is not due any more.
     pub(crate) async fn next(&mut self, runtime: &Runtime) -> BTreeSet<K> {
         tokio::time::sleep_until(self.gathers_until).await;
-        let next = self.due.values().min().copied();
+        let next = self.soonest.first().map(|(due, _)| *due);
         tokio::select! {
             () = self.changed.wait() => {}
             () = sleep_until(runtime, next) => {}
@@ -49,13 +51,21 @@ impl<K: Ord + Clone> Agenda<K> {
         self.gathers_until = Instant::now() + GATHER;
         let now = runtime.clock.now();
         let mut keys = self.changed.take();
-        keys.extend(self.due.iter().filter(|(_, due)| **due <= now).map(|(key, _)| key.clone()));
-        self.due.retain(|key, _| !keys.contains(key));
+        keys.extend(self.soonest.iter().take_while(|(due, _)| *due <= now).map(|(_, key)| key.clone()));
+        keys.iter().for_each(|key| self.forget(key));
         keys
     }
 
     pub(crate) fn look_again(&mut self, key: K, at: UnixNanos) {
-        self.due.insert(key, at);
+        self.forget(&key);
+        self.due.insert(key.clone(), at);
+        self.soonest.insert((at, key));
+    }
+
+    fn forget(&mut self, key: &K) {
+        if let Some((key, due)) = self.due.remove_entry(key) {
+            self.soonest.remove(&(due, key));
+        }
     }
 
     /// Commits what was decided side by side, so that it shares the log's next write. What failed is looked at again soon, and returned.
@@ -69,7 +79,7 @@ impl<K: Ord + Clone> Agenda<K> {
         let results = join_all(commands.into_iter().map(propose)).await;
         let failed: Vec<_> = results.into_iter().filter_map(|(key, result)| Some((key, result.err()?))).collect();
         let at = runtime.clock.now().plus(RETRY);
-        self.due.extend(failed.iter().map(|(key, _)| (key.clone(), at)));
+        failed.iter().for_each(|(key, _)| self.look_again(key.clone(), at));
         failed
     }
 }
