@@ -34,11 +34,27 @@ pub enum RunError {
 pub fn run(flags: AgentFlags) -> Result<(), RunError> {
     let config = Config::load(&flags, &|name| std::env::var(name).ok())?;
     let logging = logging::install(&config.log).map_err(RunError::Logging)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("drover").build().map_err(RunError::Runtime)?;
+    let runtime = threads(&config).build().map_err(RunError::Runtime)?;
     let outcome = runtime.block_on(live(flags, config, logging));
     // What blocks (a file system that hangs, say) must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(5));
     outcome
+}
+
+/// As many threads as there are cores, or as `TOKIO_WORKER_THREADS` says.
+///
+/// One of several servers takes one less: with every write it waits for the others anyway, and a thread that is woken to help finds little to do. On two cores
+/// that is a fifth of the time of a registration. What takes long hands its thread over (`drover_runtime::in_place`), so one is enough.
+fn threads(config: &Config) -> tokio::runtime::Builder {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().thread_name("drover");
+    let server = &config.server;
+    let in_cluster = server.enabled && (server.bootstrap_expect != 1 || !server.join.addresses.is_empty());
+    if in_cluster && std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        builder.worker_threads(cores.saturating_sub(1).max(1));
+    }
+    builder
 }
 
 async fn live(flags: AgentFlags, config: Config, logging: Logging) -> Result<(), RunError> {

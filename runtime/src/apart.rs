@@ -23,6 +23,20 @@ pub async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
     }
 }
 
+/// Runs `work`, which may take long, on this thread, while another one takes over what else it has to do.
+///
+/// That costs some microseconds. Where a single thread drives everything, nothing is taken over.
+///
+/// # Panics
+///
+/// Outside of a Tokio runtime.
+pub fn in_place<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => work(),
+        _ => tokio::task::block_in_place(work),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::thread;
@@ -40,5 +54,21 @@ mod tests {
         let by = tokio::spawn(async { (apart(|| thread::current().id()).await.unwrap(), thread::current().id()) });
         let (worked, asked) = by.await.unwrap();
         assert_ne!(worked, asked);
+    }
+
+    #[tokio::test]
+    async fn a_single_thread_computes_in_place() {
+        assert_eq!(in_place(|| 5), 5);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn what_computes_in_place_holds_up_nobody() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let computing = tokio::spawn(async move {
+            tokio::spawn(async move { sender.send(7) });
+            // Only another thread can send it.
+            in_place(|| receiver.recv_timeout(std::time::Duration::from_secs(30)))
+        });
+        assert_eq!(computing.await.unwrap(), Ok(7));
     }
 }

@@ -14,7 +14,7 @@ use drover_model::{
     plan::{Outcome, Plan, PlanResult},
     rpc::Error,
 };
-use drover_runtime::Runtime;
+use drover_runtime::{Runtime, in_place};
 use drover_scheduler::{Inputs, Lane, schedule};
 use tokio::{
     sync::{RwLock, Semaphore},
@@ -196,7 +196,7 @@ impl Workers {
         let inputs = Inputs { now: self.runtime.clock.now(), seed: self.runtime.random.number(), lane };
         let short = is_short(&foresight.state, evaluation);
         let work = || schedule(&foresight, evaluation, inputs);
-        let outcome = if short { work() } else { blocking(work) }?;
+        let outcome = if short { work() } else { in_place(work) }?;
         Ok((foresight, outcome))
     }
 
@@ -339,13 +339,4 @@ fn is_short(snapshot: &State, evaluation: &Evaluation) -> bool {
     let asked = snapshot.job(&key).map_or(0, |job| job.task_groups.iter().map(|group| group.count).fold(0, u32::saturating_add));
     let looked_at = asked.saturating_add(snapshot.job_counts(&key).allocations);
     looked_at <= SHORT_WORK && snapshot.nodes().nth(SHORT_WORK as usize).is_none()
-}
-
-/// Runs what keeps a core busy without holding up what else the thread would do. Where there is but one thread (simulations), it is held up: there time
-/// does not pass meanwhile.
-pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> T {
-    match tokio::runtime::Handle::current().runtime_flavor() {
-        tokio::runtime::RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
-        _ => work(),
-    }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use axum::body::Body;
 use drover_model::rpc::{Error, Method, Read, ReadMeta, ReadOptions};
-use drover_runtime::rpc::Handle;
+use drover_runtime::{in_place, rpc::Handle};
 use drover_server::Server;
 use flate2::{Compression, write::GzEncoder};
 use http::{
@@ -19,6 +19,8 @@ pub(super) type Outcome = Result<Response<Body>, Error>;
 
 /// Smaller bodies are not worth compressing.
 const COMPRESS_FROM_BYTES: usize = 1024;
+/// Compressing larger ones takes so long (a millisecond and more) that nothing else is to wait for it.
+const LONG_BYTES: usize = 256 << 10;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -76,7 +78,9 @@ impl Call {
             return nowhere();
         }
         self.only_get()?;
-        self.read(message(self.options()?)).await
+        let read = self.api.backend().call(message(self.options()?)).await?;
+        // Nobody knows how long it is before it is written.
+        in_place(|| self.read_reply(&read))
     }
 
     /// What a read found, with its index, in another form.
@@ -165,6 +169,10 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 }
 
 fn gzip(body: &[u8]) -> Option<Vec<u8>> {
+    if body.len() < LONG_BYTES { compress(body) } else { in_place(|| compress(body)) }
+}
+
+fn compress(body: &[u8]) -> Option<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
     encoder.write_all(body).ok()?;
     encoder.finish().ok()

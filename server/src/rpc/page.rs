@@ -6,6 +6,7 @@ use drover_model::{
     ids::Name,
     rpc::{Error, ReadOptions},
 };
+use drover_runtime::in_place;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -13,6 +14,8 @@ use super::{Found, filter::Filter};
 
 /// The most rows of a page, whatever is asked.
 const MAX_PER_PAGE: usize = 100_000;
+/// Lists from here on take so long (a millisecond and more) that nothing else is to wait for them.
+const LONG_ROWS: usize = 1000;
 
 /// By when a row was made; rows of one command by their id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +71,15 @@ impl FromStr for ById {
 }
 
 /// Puts rows in order, leaves out what the filter does not want, and cuts out the page that is asked for. Only rows of the page are turned into their view.
-pub(crate) fn page<K, R, V>(mut rows: Vec<(K, R)>, options: &ReadOptions, view: impl Fn(&R) -> V) -> Result<Found<Vec<V>>, Error>
+pub(crate) fn page<K, R, V>(rows: Vec<(K, R)>, options: &ReadOptions, view: impl Fn(&R) -> V) -> Result<Found<Vec<V>>, Error>
+where
+    K: Ord + fmt::Display + FromStr,
+    V: Serialize,
+{
+    if rows.len() < LONG_ROWS { cut_out(rows, options, view) } else { in_place(|| cut_out(rows, options, view)) }
+}
+
+fn cut_out<K, R, V>(mut rows: Vec<(K, R)>, options: &ReadOptions, view: impl Fn(&R) -> V) -> Result<Found<Vec<V>>, Error>
 where
     K: Ord + fmt::Display + FromStr,
     V: Serialize,
