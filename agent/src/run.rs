@@ -41,20 +41,24 @@ pub fn run(flags: AgentFlags) -> Result<(), RunError> {
     outcome
 }
 
-/// As many threads as there are cores, or as `TOKIO_WORKER_THREADS` says.
-///
-/// One of several servers takes one less: with every write it waits for the others anyway, and a thread that is woken to help finds little to do. On two cores
-/// that is a fifth of the time of a registration. What takes long hands its thread over (`drover_runtime::in_place`), so one is enough.
+/// As many threads as there are cores, or as `TOKIO_WORKER_THREADS` says; for one of several servers, see [`worker_threads`].
 fn threads(config: &Config) -> tokio::runtime::Builder {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.enable_all().thread_name("drover");
-    let server = &config.server;
-    let in_cluster = server.enabled && (server.bootstrap_expect != 1 || !server.join.addresses.is_empty());
-    if in_cluster && std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        builder.worker_threads(cores.saturating_sub(1).max(1));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if let Some(threads) = worker_threads(config, cores).filter(|_| std::env::var_os("TOKIO_WORKER_THREADS").is_none()) {
+        builder.worker_threads(threads);
     }
     builder
+}
+
+/// One of several servers takes a thread less than there are cores: with every write it waits for the others anyway, and a thread that is woken to help finds
+/// little to do (on two cores, a fifth of the time that a registration takes). What takes long hands its thread over (`drover_runtime::in_place`), so one is
+/// enough. None: what is usual.
+fn worker_threads(config: &Config, cores: usize) -> Option<usize> {
+    let server = &config.server;
+    let is_one_of_several = server.enabled && (server.bootstrap_expect != 1 || !server.join.addresses.is_empty());
+    is_one_of_several.then(|| cores.saturating_sub(1).max(1))
 }
 
 async fn live(flags: AgentFlags, config: Config, logging: Logging) -> Result<(), RunError> {
@@ -185,5 +189,22 @@ fn notify(state: &str) {
     let sent = std::os::unix::net::UnixDatagram::unbound().and_then(|socket| socket.send_to(state.as_bytes(), path));
     if let Err(error) = sent {
         tracing::debug!(%error, state, "the service manager was not told");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_several_servers_leaves_a_core_to_the_others() {
+        let config = |server: &str| Config::from_text(&format!("data_dir = \"/d\"\n{server}"), "agent.hcl", false).unwrap();
+        let several = config("server {\n  enabled = true\n  bootstrap_expect = 3\n}");
+        assert_eq!([1, 2, 8].map(|cores| worker_threads(&several, cores)), [Some(1), Some(1), Some(7)]);
+        let joins = "server {\n  enabled = true\n  bootstrap_expect = 1\n  server_join {\n    retry_join = [\"10.0.0.7\"]\n  }\n}";
+        assert_eq!(worker_threads(&config(joins), 4), Some(3));
+        let alone = "server {\n  enabled = true\n  bootstrap_expect = 1\n}";
+        assert_eq!(worker_threads(&config(alone), 4), None);
+        assert_eq!(worker_threads(&config("client {\n  enabled = true\n}"), 4), None);
     }
 }
