@@ -37,6 +37,11 @@ pub fn in_place<T>(work: impl FnOnce() -> T) -> T {
     }
 }
 
+/// The same where `work` takes `long`; else it is done as it is.
+pub fn in_place_if<T>(long: bool, work: impl FnOnce() -> T) -> T {
+    if long { in_place(work) } else { work() }
+}
+
 #[cfg(test)]
 mod tests {
     use std::thread;

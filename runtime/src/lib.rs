@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-pub use apart::{apart, in_place};
+pub use apart::{apart, in_place, in_place_if};
 pub use clock::{Clock, RealClock};
 pub use disk::{Disk, DiskFile, DiskLock, MemoryDisk, RealDisk, Room};
 pub use network::{Datagrams, Listener, Network, Stream, TcpNetwork};

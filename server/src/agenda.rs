@@ -1,18 +1,13 @@
 //! What somebody has to look at, and when: as soon as it changes, or at a time.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Display,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, fmt::Display, sync::Arc, time::Duration};
 
 use drover_model::time::UnixNanos;
 use drover_runtime::Runtime;
 use futures::future::join_all;
 use tokio::time::Instant;
 
-use crate::{dirty::Dirty, fsm::command::Command, propose::Propose};
+use crate::{dirty::Dirty, fsm::command::Command, propose::Propose, timers::Timers};
 
 /// Changes that come within this time after a look are seen together by the next one: one command of a job reaches many nodes at once.
 const GATHER: Duration = Duration::from_millis(25);
@@ -24,16 +19,14 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(crate) struct Agenda<K> {
     changed: Arc<Dirty<K>>,
     /// When to look again though nothing changes.
-    due: BTreeMap<K, UnixNanos>,
-    /// The same, the soonest first: there can be as many as there are deployments, and a look is to cost as much as what is looked at.
-    soonest: BTreeSet<(UnixNanos, K)>,
+    due: Timers<K, UnixNanos>,
     /// The next look is not before this.
     gathers_until: Instant,
 }
 
 impl<K: Ord + Clone> Agenda<K> {
     pub(crate) fn new(changed: Arc<Dirty<K>>) -> Self {
-        Self { changed, due: BTreeMap::new(), soonest: BTreeSet::new(), gathers_until: Instant::now() }
+        Self { changed, due: Timers::default(), gathers_until: Instant::now() }
     }
 
     pub(crate) fn extend(&self, keys: impl IntoIterator<Item = K>) {
@@ -43,7 +36,7 @@ impl<K: Ord + Clone> Agenda<K> {
     /// Waits until something is to be looked at. What comes is not due any more.
     pub(crate) async fn next(&mut self, runtime: &Runtime) -> BTreeSet<K> {
         tokio::time::sleep_until(self.gathers_until).await;
-        let next = self.soonest.first().map(|(due, _)| *due);
+        let next = self.due.first().map(|(due, _)| *due);
         tokio::select! {
             () = self.changed.wait() => {}
             () = sleep_until(runtime, next) => {}
@@ -51,21 +44,13 @@ impl<K: Ord + Clone> Agenda<K> {
         self.gathers_until = Instant::now() + GATHER;
         let now = runtime.clock.now();
         let mut keys = self.changed.take();
-        keys.extend(self.soonest.iter().take_while(|(due, _)| *due <= now).map(|(_, key)| key.clone()));
-        keys.iter().for_each(|key| self.forget(key));
+        keys.extend(self.due.due_at(now).cloned());
+        keys.iter().for_each(|key| self.due.remove(key));
         keys
     }
 
     pub(crate) fn look_again(&mut self, key: K, at: UnixNanos) {
-        self.forget(&key);
-        self.due.insert(key.clone(), at);
-        self.soonest.insert((at, key));
-    }
-
-    fn forget(&mut self, key: &K) {
-        if let Some((key, due)) = self.due.remove_entry(key) {
-            self.soonest.remove(&(due, key));
-        }
+        self.due.set(key, at);
     }
 
     /// Commits what was decided side by side, so that it shares the log's next write. What failed is looked at again soon, and returned.

@@ -1,7 +1,6 @@
 //! Nodes have to say that they are there. One that does not is down, or disconnected where its jobs allow for that.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -23,6 +22,7 @@ use crate::{
     fsm::command::Command,
     propose::Propose,
     state::{State, StateStore},
+    timers::Timers,
 };
 
 /// After a command that failed.
@@ -34,28 +34,8 @@ const MISSED_AT_A_TIME: usize = 256;
 #[derive(Debug)]
 pub struct Heartbeats {
     config: HeartbeatConfig,
-    inner: Mutex<Timers>,
+    inner: Mutex<Timers<NodeId, Instant>>,
     changed: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Timers {
-    due: BTreeMap<NodeId, Instant>,
-    order: BTreeSet<(Instant, NodeId)>,
-}
-
-impl Timers {
-    fn set(&mut self, id: NodeId, at: Instant) {
-        self.remove(id);
-        self.due.insert(id, at);
-        self.order.insert((at, id));
-    }
-
-    fn remove(&mut self, id: NodeId) {
-        if let Some(at) = self.due.remove(&id) {
-            self.order.remove(&(at, id));
-        }
-    }
 }
 
 impl Heartbeats {
@@ -63,20 +43,20 @@ impl Heartbeats {
         Self { config, inner: Mutex::default(), changed: Notify::new() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Timers> {
+    fn lock(&self) -> MutexGuard<'_, Timers<NodeId, Instant>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a heartbeat. Returns how long the node may take for the next one: spread, so that nodes that came together do not stay together.
     pub fn reset(&self, id: NodeId, runtime: &Runtime) -> Duration {
         let mut timers = self.lock();
-        let nodes = timers.due.len().max(1) as u64;
+        let nodes = timers.len().max(1) as u64;
         let by_rate = Duration::from_millis(nodes.saturating_mul(1000) / u64::from(self.config.max_per_second.max(1)));
         let least = self.config.min_ttl.max(by_rate);
         let ttl = least + runtime.random.jitter(least);
         timers.set(id, Instant::now() + ttl + self.config.grace);
         // Who sleeps until the earliest one has to hear of one that is earlier still.
-        let first = timers.order.first().is_some_and(|(_, earliest)| *earliest == id);
+        let first = timers.first().is_some_and(|(_, earliest)| *earliest == id);
         drop(timers);
         if first {
             self.changed.notify_one();
@@ -86,7 +66,7 @@ impl Heartbeats {
 
     /// No longer waits for a node.
     pub fn forget(&self, id: NodeId) {
-        self.lock().remove(id);
+        self.lock().remove(&id);
     }
 
     pub fn clear(&self) {
@@ -98,7 +78,7 @@ impl Heartbeats {
         let at = Instant::now() + self.config.failover_ttl;
         let mut timers = self.lock();
         for node in state.nodes().filter(|node| matches!(node.status, NodeStatus::Ready | NodeStatus::Initializing)) {
-            if !timers.due.contains_key(&node.id) {
+            if !timers.contains(&node.id) {
                 timers.set(node.id, at);
             }
         }
@@ -108,7 +88,7 @@ impl Heartbeats {
     pub async fn run(self: Arc<Self>, store: Arc<StateStore>, proposer: Arc<dyn Propose>, runtime: Runtime, stop: CancellationToken) {
         self.restore(&store.snapshot());
         loop {
-            let next = self.lock().order.first().map(|(at, _)| *at);
+            let next = self.lock().first().map(|(at, _)| *at);
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.changed.notified() => continue,
@@ -136,8 +116,8 @@ impl Heartbeats {
 
     fn take_missed(&self) -> Vec<NodeId> {
         let (now, mut timers) = (Instant::now(), self.lock());
-        let missed: Vec<NodeId> = timers.order.iter().take_while(|(at, _)| *at <= now).take(MISSED_AT_A_TIME).map(|(_, id)| *id).collect();
-        missed.iter().for_each(|id| timers.remove(*id));
+        let missed: Vec<NodeId> = timers.due_at(now).take(MISSED_AT_A_TIME).copied().collect();
+        missed.iter().for_each(|id| timers.remove(id));
         missed
     }
 }

@@ -50,4 +50,5 @@ mod simulation;
 pub mod state;
 #[cfg(test)]
 mod testing;
+mod timers;
 pub mod worker;

@@ -14,7 +14,7 @@ use drover_model::{
     plan::{Outcome, Plan, PlanResult},
     rpc::Error,
 };
-use drover_runtime::{Runtime, in_place};
+use drover_runtime::{Runtime, in_place_if};
 use drover_scheduler::{Inputs, Lane, schedule};
 use tokio::{
     sync::{RwLock, Semaphore},
@@ -195,8 +195,7 @@ impl Workers {
         let foresight = self.in_flight.foresee(&self.store);
         let inputs = Inputs { now: self.runtime.clock.now(), seed: self.runtime.random.number(), lane };
         let short = is_short(&foresight.state, evaluation);
-        let work = || schedule(&foresight, evaluation, inputs);
-        let outcome = if short { work() } else { in_place(work) }?;
+        let outcome = in_place_if(!short, || schedule(&foresight, evaluation, inputs))?;
         Ok((foresight, outcome))
     }
 

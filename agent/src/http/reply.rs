@@ -4,7 +4,7 @@ use std::io::Write;
 
 use axum::body::Body;
 use drover_model::rpc::{Error, Method, Read, ReadMeta, ReadOptions};
-use drover_runtime::{in_place, rpc::Handle};
+use drover_runtime::{in_place, in_place_if, rpc::Handle};
 use drover_server::Server;
 use flate2::{Compression, write::GzEncoder};
 use http::{
@@ -64,7 +64,9 @@ impl Call {
         Server: Handle<M>,
         T: Serialize,
     {
-        self.read_reply(&self.api.backend().call(message).await?)
+        let read = self.api.backend().call(message).await?;
+        // These are lists, and nobody knows how long one is before it is written.
+        in_place(|| self.read_reply(&read))
     }
 
     /// A collection, which is only read; `rest` is what follows its path.
@@ -78,9 +80,7 @@ impl Call {
             return nowhere();
         }
         self.only_get()?;
-        let read = self.api.backend().call(message(self.options()?)).await?;
-        // Nobody knows how long it is before it is written.
-        in_place(|| self.read_reply(&read))
+        self.read(message(self.options()?)).await
     }
 
     /// What a read found, with its index, in another form.
@@ -169,11 +169,9 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 }
 
 fn gzip(body: &[u8]) -> Option<Vec<u8>> {
-    if body.len() < LONG_BYTES { compress(body) } else { in_place(|| compress(body)) }
-}
-
-fn compress(body: &[u8]) -> Option<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
-    encoder.write_all(body).ok()?;
-    encoder.finish().ok()
+    in_place_if(body.len() >= LONG_BYTES, || {
+        let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+        encoder.write_all(body).ok()?;
+        encoder.finish().ok()
+    })
 }

@@ -6,7 +6,7 @@ use drover_model::{
     ids::Name,
     rpc::{Error, ReadOptions},
 };
-use drover_runtime::in_place;
+use drover_runtime::in_place_if;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -76,7 +76,7 @@ where
     K: Ord + fmt::Display + FromStr,
     V: Serialize,
 {
-    if rows.len() < LONG_ROWS { cut_out(rows, options, view) } else { in_place(|| cut_out(rows, options, view)) }
+    in_place_if(rows.len() >= LONG_ROWS, || cut_out(rows, options, view))
 }
 
 fn cut_out<K, R, V>(mut rows: Vec<(K, R)>, options: &ReadOptions, view: impl Fn(&R) -> V) -> Result<Found<Vec<V>>, Error>

@@ -69,8 +69,7 @@ impl Content {
         let mut bytes = self.bytes.clone();
         for Change { offset, before, len_before, .. } in self.changes.iter().rev() {
             bytes.resize(*len_before, 0);
-            // A cut beyond the end cuts nothing off.
-            put(&mut bytes, (*offset).min(*len_before), before);
+            put(&mut bytes, *offset, before);
         }
         bytes
     }
@@ -78,15 +77,10 @@ impl Content {
     /// What a crash leaves when so many of the bytes that were not synced got through, in their order. Where something was cut off, the crash undoes it all.
     pub(super) fn torn(&self, mut through: usize) -> Self {
         let mut bytes = self.synced();
-        if let Some(writes) = self.writes() {
-            for (offset, written) in writes {
-                let part = through.min(written.len());
-                put(&mut bytes, offset, &written[..part]);
-                through -= part;
-                if through == 0 {
-                    break;
-                }
-            }
+        for (offset, written) in self.writes().into_iter().flatten() {
+            let part = through.min(written.len());
+            put(&mut bytes, offset, &written[..part]);
+            through -= part;
         }
         Self::new(bytes)
     }

@@ -1,8 +1,8 @@
 //! Opening a log that some earlier process left.
 //!
 //! A crash may tear the last write: what it tore was never answered for, so it is cut off, with a warning; zeros are what the file was filled with ahead, and
-//! stay. Everything else that does not read back as it was
-//! written is damage, and is refused: in a segment that others follow, and before the point that a later group says was on disk.
+//! stay. Everything else that does not read back as it was written is damage, and is refused: in a segment that others follow, and before the point that a
+//! later group says was on disk.
 
 use std::{
     io,
