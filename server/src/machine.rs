@@ -15,57 +15,59 @@ use crate::{
     state::{State, StateStore, snapshot},
 };
 
+/// A batch of so many bytes takes a millisecond or more.
+const LONG_BYTES: usize = 128 << 10;
+
 /// Owned by the one task that applies the log.
 #[derive(Debug)]
 pub struct Machine {
-    state: State,
     store: Arc<StateStore>,
     services: Arc<Services>,
 }
 
 impl Machine {
     pub fn new(store: Arc<StateStore>, services: Arc<Services>) -> Self {
-        let state = (*store.snapshot()).clone();
-        Self { state, store, services }
+        Self { store, services }
     }
 
-    /// Applies commands in their order; readers see all of them at once, then the services hear of them.
-    pub fn apply(&mut self, commands: impl IntoIterator<Item = Proposed>) -> Vec<Applied> {
+    /// Applies commands in their order; readers see all of them at once, then the services hear of them. `bytes` is what they take in the log.
+    pub fn apply(&mut self, commands: Vec<Proposed>, bytes: usize) -> Vec<Applied> {
+        if commands.is_empty() {
+            return Vec::new();
+        }
         let mut effects = Vec::new();
-        let mut answers = Vec::new();
-        for proposed in commands {
-            let index = self.state.index() + 1;
-            let (applied, follows) = fsm::apply(&mut self.state, index, proposed);
-            answers.push(applied);
-            effects.extend(follows);
-        }
-        if !answers.is_empty() {
-            self.store.publish(self.state.clone());
-            self.services.perform(&self.state, effects);
-        }
+        let mut answers = Vec::with_capacity(commands.len());
+        self.store.change(bytes > LONG_BYTES, |state| {
+            for proposed in commands {
+                let index = state.index() + 1;
+                let (applied, follows) = fsm::apply(state, index, proposed);
+                answers.push(applied);
+                effects.extend(follows);
+            }
+        });
+        self.services.perform(&self.store, effects);
         answers
     }
 }
 
 impl StateMachine for Machine {
-    fn apply(&mut self, proposals: Vec<Proposed>) -> Vec<Applied> {
-        Self::apply(self, proposals)
+    fn apply(&mut self, proposals: Vec<Proposed>, bytes: usize) -> Vec<Applied> {
+        Self::apply(self, proposals, bytes)
     }
 
     fn snapshot(&self) -> Box<dyn SnapshotSource> {
-        Box::new(Frozen(self.state.clone()))
+        Box::new(Frozen(self.store.snapshot()))
     }
 
     fn restore(&mut self, input: &mut dyn Read) -> Result<(), BoxError> {
-        self.state = snapshot::decode(input)?;
-        self.store.publish(self.state.clone());
+        self.store.replace(snapshot::decode(input)?);
         self.services.node_watches.wake_all();
         Ok(())
     }
 }
 
 /// The state at one moment, to be written by somebody who has the time.
-struct Frozen(State);
+struct Frozen(Arc<State>);
 
 impl SnapshotSource for Frozen {
     fn write(self: Box<Self>, out: &mut dyn Write) -> Result<(), BoxError> {

@@ -201,10 +201,11 @@ impl Server {
             if state.node(id).is_none() {
                 return Err(Error::not_found("node not found"));
             }
-            if let Some(item) = sent.next(&state, id) {
+            let news = sent.next(&state, id);
+            drop(state);
+            if let Some(item) = news {
                 sink.send(&item).await?;
             }
-            drop(state);
             changed.notified().await;
         }
     }

@@ -12,7 +12,15 @@ use drover_model::ids::{DeploymentId, JobKey, NodeId};
 use drover_runtime::Runtime;
 use tokio::sync::Notify;
 
-use crate::{blocked::Blocked, broker::Broker, dirty::Dirty, fsm::Effect, heartbeats::Heartbeats, rolls, state::State};
+use crate::{
+    blocked::Blocked,
+    broker::Broker,
+    dirty::Dirty,
+    fsm::Effect,
+    heartbeats::Heartbeats,
+    rolls,
+    state::{State, StateStore},
+};
 
 /// The in-memory services that effects go to. All of their methods return at once, because the state machine waits for them.
 #[derive(Debug)]
@@ -65,9 +73,9 @@ impl Services {
         self.rolls.take();
     }
 
-    /// Performs what followed from commands. `state` is published already.
-    pub fn perform(&self, state: &State, effects: Vec<Effect>) {
-        let leading = self.leading.load(Ordering::SeqCst);
+    /// Performs what followed from commands, which readers of `store` see already.
+    pub fn perform(&self, store: &StateStore, effects: Vec<Effect>) {
+        let leading = self.leading.load(Ordering::SeqCst).then(|| store.snapshot());
         for effect in effects {
             match effect {
                 Effect::AllocationsChanged { nodes } => nodes.into_iter().for_each(|node| self.node_watches.wake(node)),
@@ -75,8 +83,11 @@ impl Services {
                     self.node_watches.wake_all();
                     self.restored.notify_one();
                 }
-                effect if leading => self.lead(state, effect),
-                _ => {}
+                effect => {
+                    if let Some(state) = &leading {
+                        self.lead(state, effect);
+                    }
+                }
             }
         }
     }

@@ -135,8 +135,7 @@ impl Workers {
 
     async fn process(&self, delivery: &Delivery) -> Result<(), Error> {
         let evaluation = &*delivery.evaluation;
-        let snapshot = self.snapshot(evaluation.modify_index).await?;
-        if self.is_settled(&snapshot, evaluation) {
+        if self.is_settled(&*self.snapshot(evaluation.modify_index).await?, evaluation) {
             return Ok(());
         }
         let most = if evaluation.kind == EvalType::Service { SERVICE_ATTEMPTS } else { OTHER_ATTEMPTS };
@@ -146,7 +145,10 @@ impl Workers {
                 Ok(computed) => computed,
                 Err(error) => return self.fail(evaluation, error.to_string(), Vec::new()).await,
             };
-            let result = self.carry_out(delivery, &state, outcome).await;
+            let conclusion = conclude(evaluation, &state, outcome);
+            // What changes while somebody keeps a snapshot is copied.
+            drop(state);
+            let result = self.carry_out(delivery, conclusion).await;
             self.give_up(announced, result.as_ref().ok().and_then(Option::as_ref));
             let Some(result) = result? else { return Ok(()) };
             let Some(refresh) = result.refresh_index else { return Ok(()) };
@@ -219,8 +221,8 @@ impl Workers {
     }
 
     /// Commits what follows from an outcome. None: there was nothing to plan, and that is written down.
-    async fn carry_out(&self, delivery: &Delivery, snapshot: &State, outcome: Outcome) -> Result<Option<PlanResult>, Error> {
-        let Carry { later, plan, victims, completion } = match conclude(&delivery.evaluation, snapshot, outcome) {
+    async fn carry_out(&self, delivery: &Delivery, conclusion: Conclusion) -> Result<Option<PlanResult>, Error> {
+        let Carry { later, plan, victims, completion } = match conclusion {
             Conclusion::StillBlocked(evaluation) => {
                 self.upsert(vec![*evaluation]).await?;
                 return Ok(None);

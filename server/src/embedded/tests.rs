@@ -1,10 +1,6 @@
 //! The stores over a state that applies commands at once, without consensus.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use drover_model::{
     allocation::{Allocation, ClientStatus},
@@ -46,17 +42,13 @@ use crate::{
 #[derive(Debug)]
 struct Alone {
     store: Arc<StateStore>,
-    turn: Mutex<()>,
 }
 
 impl Propose for Alone {
     fn propose(&self, command: Command) -> BoxFuture<'_, Result<Applied, Error>> {
         Box::pin(async move {
-            let _turn = self.turn.lock().unwrap();
-            let mut state = State::clone(&self.store.snapshot());
-            let index = state.index() + 1;
-            let (applied, _) = fsm::apply(&mut state, index, Proposed { version: COMMAND_VERSION, at: UnixNanos(1), command });
-            self.store.publish(state);
+            let proposed = Proposed { version: COMMAND_VERSION, at: UnixNanos(1), command };
+            let (applied, _) = self.store.change(false, |state| fsm::apply(state, state.index() + 1, proposed));
             Ok(applied)
         })
     }
@@ -100,7 +92,7 @@ async fn cluster() -> Cluster {
     state.put_node(node);
     state.put_allocation(allocation);
     let store = Arc::new(StateStore::new(state));
-    let propose = Arc::new(Alone { store: Arc::clone(&store), turn: Mutex::default() });
+    let propose = Arc::new(Alone { store: Arc::clone(&store) });
     let parts = || (Arc::clone(&store), Arc::clone(&propose) as Arc<dyn Propose>, Arc::new(RealClock), Arc::new(OsRandom));
     let (state, proposer, clock, random) = parts();
     let config = KeyringConfig { region: "global".into(), issuer: None, algorithm: Algorithm::EdDsa };
@@ -280,7 +272,7 @@ async fn identities_are_signed_for_allocations_of_the_calling_node() {
     let mut ended = Allocation::clone(state.allocation(AllocId::from_random(ALLOC)).unwrap());
     ended.client_status = ClientStatus::Complete;
     state.put_allocation(ended);
-    propose.store.publish(state);
+    propose.store.replace(state);
     assert_eq!(keyring.bearer(jwt).unwrap_err().status, 403);
 }
 

@@ -34,6 +34,7 @@ impl Stores {
             if !waits || index > options.min_index || now >= deadline {
                 return Ok(Read { meta: ReadMeta { index, known_leader: true, ..ReadMeta::default() }, data });
             }
+            drop((state, data));
             state = self.state.wait_for(&[table], table_index, deadline - now).await;
         }
     }

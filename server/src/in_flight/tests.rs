@@ -27,7 +27,7 @@ fn what_is_announced_is_seen_until_it_is_in_the_state_or_given_up() {
     assert_eq!(first.given_up(&[alloc_id(1)]), BTreeSet::from([node_id(3)]));
     // Committed, but its worker was not told yet: it counts once.
     world.place(vec![sized(1, &job, 2, 300)], None);
-    store.publish(world.state.clone());
+    store.replace(world.state.clone());
     assert_eq!(used(&ledger.foresee(&store)), [0, 400, 50]);
     drop(first);
     assert_eq!(used(&ledger.foresee(&store)), [0, 400, 0]);

@@ -65,19 +65,22 @@ pub(super) fn validate(state: &State, message: JobValidate) -> JobValidated {
 }
 
 pub(super) async fn register(desk: Desk<'_>, message: JobRegister) -> Result<JobRegistered, Error> {
-    let state = desk.store.snapshot();
-    refuse_when_closed(&state)?;
-    let Admitted { mut job, mut warnings } = admitted(&state, *message.job).map_err(|errors| Error::internal(errors_text(&errors)))?;
-    let key = job.key();
-    let current = state.job(&key);
-    enforce(message.enforce, current.map(|job| job.job_modify_index))?;
-    if let Some(current) = current {
-        preserve(&mut job, current, message.preserve_counts, message.preserve_resources)?;
-    }
-    let submission = message.submission.and_then(|submission| kept(submission, &mut warnings));
-    let evaluation = job.has_allocations().then(|| with_priority(&job, Trigger::JobRegister, message.eval_priority, desk));
+    let JobRegister { job, submission, enforce, preserve_counts, preserve_resources, eval_priority } = message;
+    let Admitted { mut job, mut warnings } = {
+        let state = desk.store.snapshot();
+        refuse_when_closed(&state)?;
+        let mut admitted = admitted(&state, *job).map_err(|errors| Error::internal(errors_text(&errors)))?;
+        let current = state.job(&admitted.job.key());
+        enforced(enforce, current.map(|job| job.job_modify_index))?;
+        if let Some(current) = current {
+            preserve(&mut admitted.job, current, preserve_counts, preserve_resources)?;
+        }
+        admitted
+    };
+    let submission = submission.and_then(|submission| kept(submission, &mut warnings));
+    let evaluation = job.has_allocations().then(|| with_priority(&job, Trigger::JobRegister, eval_priority, desk));
     job.submit_time = desk.runtime.clock.now();
-    let reply = commit(desk, job, submission, message.enforce, evaluation).await?;
+    let reply = commit(desk, job, submission, enforce, evaluation).await?;
     Ok(JobRegistered { warnings: warnings_text(&warnings), ..reply })
 }
 
@@ -94,7 +97,7 @@ pub(super) fn with_priority(job: &Job, trigger: Trigger, priority: Option<u8>, d
     Evaluation { priority: priority.unwrap_or(evaluation.priority), ..evaluation }
 }
 
-fn enforce(expected: Option<u64>, found: Option<u64>) -> Result<(), Error> {
+fn enforced(expected: Option<u64>, found: Option<u64>) -> Result<(), Error> {
     let told = |message: String| Err(Error::internal(message));
     match (expected, found) {
         (None, _) | (Some(0), None) => Ok(()),
@@ -147,10 +150,10 @@ pub(super) async fn commit(
 }
 
 /// What a command that registers a job has come to.
-pub(super) fn accepted(applied: Applied, enforced: Option<u64>, eval_id: Option<EvalId>) -> Result<JobRegistered, Error> {
+pub(super) fn accepted(applied: Applied, enforce: Option<u64>, eval_id: Option<EvalId>) -> Result<JobRegistered, Error> {
     match applied {
         Applied::Conflict { found, .. } => {
-            enforce(enforced, Some(found))?;
+            enforced(enforce, Some(found))?;
             Err(Error::internal("the job was changed at the same time; try again"))
         }
         applied => {

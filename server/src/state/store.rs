@@ -1,23 +1,31 @@
-//! The newest state, published for readers, and waiting for it to change.
+//! The newest state, for who changes it, who reads it, and who waits for it to change.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use futures::future::select_all;
 use tokio::{sync::watch, time::Instant};
 
 use super::{State, TableId};
 
-/// Holds the newest snapshot. Readers take it without a lock; whoever waits is woken by changes of the tables it named and by no others.
+/// The state, changed by one and read by many. Readers take snapshots, which cost nothing to keep but what is changed while they are kept: a row's place in its
+/// table is changed where it is, unless a snapshot shares it. So a snapshot is made when somebody asks for one, not with each change, and none is kept here once
+/// the state goes on. Whoever waits is woken by changes of the tables it named and by no others.
 pub struct StateStore {
-    current: ArcSwap<State>,
+    state: Mutex<State>,
+    /// The state as it is now, when somebody has asked for it.
+    asked: ArcSwapOption<State>,
     tables: [watch::Sender<u64>; TableId::COUNT],
     index: watch::Sender<u64>,
 }
 
 impl fmt::Debug for StateStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StateStore(index {})", self.current.load().index())
+        write!(f, "StateStore(index {})", *self.index.borrow())
     }
 }
 
@@ -31,24 +39,50 @@ impl StateStore {
     pub fn new(state: State) -> Self {
         let tables = TableId::ALL.map(|table| watch::Sender::new(state.table_index(table)));
         let index = watch::Sender::new(state.index());
-        Self { current: ArcSwap::from_pointee(state), tables, index }
+        Self { state: Mutex::new(state), asked: ArcSwapOption::empty(), tables, index }
     }
 
+    /// The state as it is now. While it changes, waits for that; see [`StateStore::change`].
     pub fn snapshot(&self) -> Arc<State> {
-        self.current.load_full()
+        self.asked.load_full().unwrap_or_else(|| self.ask(&self.lock()))
     }
 
-    /// Makes `state` what readers see. Called by the one who applies commands, after each batch of them.
-    pub fn publish(&self, state: State) {
-        let state = Arc::new(state);
-        self.current.store(Arc::clone(&state));
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask(&self, state: &State) -> Arc<State> {
+        // Somebody else may have asked first.
+        self.asked.load_full().unwrap_or_else(|| {
+            let snapshot = Arc::new(state.clone());
+            self.asked.store(Some(Arc::clone(&snapshot)));
+            snapshot
+        })
+    }
+
+    /// Changes the state; readers see all of it at once. Where it takes `long`, they get the state from before instead of waiting, and what is changed is copied.
+    pub fn change<T>(&self, long: bool, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        if long {
+            self.ask(&state);
+        } else {
+            self.asked.store(None);
+        }
+        let done = change(&mut state);
+        self.asked.store(None);
+        let (tables, index) = (TableId::ALL.map(|table| state.table_index(table)), state.index());
+        drop(state);
         let set = |sender: &watch::Sender<u64>, index: u64| {
             sender.send_if_modified(|known| std::mem::replace(known, index) != index);
         };
-        for table in TableId::ALL {
-            set(&self.tables[table as usize], state.table_index(table));
-        }
-        set(&self.index, state.index());
+        self.tables.iter().zip(tables).for_each(|(sender, index)| set(sender, index));
+        set(&self.index, index);
+        done
+    }
+
+    /// Puts another state in its place, and returns the one that it had.
+    pub fn replace(&self, with: State) -> State {
+        self.change(false, |state| std::mem::replace(state, with))
     }
 
     /// The newest state, once one of `tables` has changed after `min_index` or `max_wait` has passed.
@@ -61,6 +95,7 @@ impl StateStore {
             if receivers.is_empty() || state.index_of(tables) > min_index {
                 return state;
             }
+            drop(state);
             let changed = select_all(receivers.iter_mut().map(|receiver| Box::pin(receiver.changed())));
             if tokio::time::timeout_at(deadline, changed).await.is_err() {
                 return self.snapshot();

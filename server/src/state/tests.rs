@@ -103,14 +103,36 @@ async fn waiting_ends_with_a_change_of_the_named_tables_or_with_time() {
     });
     tokio::task::yield_now().await;
     world.register(job("other", 1));
-    store.publish(world.state.clone());
+    store.replace(world.state.clone());
     tokio::task::yield_now().await;
     assert!(!waiting.is_finished(), "a change of another table");
     let index = world.run(Command::KvPut { key: "x".to_owned(), value: Vec::new(), flags: 0, check: None });
-    store.publish(world.state.clone());
+    store.replace(world.state.clone());
     assert_eq!(waiting.await.unwrap().index(), index);
     // Nothing changes any more: the time, which is virtual here, passes.
     assert_eq!(store.wait_for(&[TableId::Kv], index, minute).await.index(), index);
+}
+
+#[test]
+fn a_snapshot_is_kept_until_the_next_change() {
+    let store = StateStore::new(populated().state);
+    let first = store.snapshot();
+    assert!(Arc::ptr_eq(&first, &store.snapshot()), "nothing has changed");
+    let kept = Arc::downgrade(&first);
+    drop(first);
+    // What a snapshot shares would be copied.
+    store.change(false, |_| assert!(kept.upgrade().is_none(), "nobody reads it"));
+}
+
+#[test]
+fn readers_do_not_wait_for_a_long_change() {
+    let store = StateStore::new(populated().state);
+    let before = store.snapshot().index();
+    store.change(true, |state| {
+        state.begin(before + 1);
+        assert_eq!(store.snapshot().index(), before, "they see all of a change or nothing");
+    });
+    assert_eq!(store.snapshot().index(), before + 1);
 }
 
 proptest! {
