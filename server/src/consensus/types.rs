@@ -71,28 +71,25 @@ impl Batch {
     }
 }
 
-/// One command, beside its bytes: its proposer encodes it, so that neither the log nor the replication does it again. Clones are the same.
+/// One command as bytes: its proposer encodes it, so that neither the log nor the replication does it again, and it is read where it is applied. Clones are the
+/// same.
 #[derive(Clone)]
 pub(super) struct Item {
     version: u16,
     pub(super) encoded: Bytes,
-    /// Until it is applied. The log keeps its newest entries in memory for those who follow, and for them the bytes are enough.
-    proposed: Arc<Mutex<Option<Proposed>>>,
+    /// Where it was proposed, until it is applied: the log keeps its newest entries in memory for those who follow, and for them the bytes are enough.
+    proposed: Option<Arc<Mutex<Option<Proposed>>>>,
 }
 
 impl Item {
     pub(super) fn new(proposed: Proposed) -> Result<Self, Error> {
         let encoded = encoded(&proposed)?;
-        Ok(Self::both(proposed, encoded))
-    }
-
-    fn both(proposed: Proposed, encoded: Bytes) -> Self {
-        Self { version: proposed.version, encoded, proposed: Arc::new(Mutex::new(Some(proposed))) }
+        Ok(Self { version: proposed.version, encoded, proposed: Some(Arc::new(Mutex::new(Some(proposed)))) })
     }
 
     /// The command, for who applies it.
     pub(super) fn take(&self) -> Result<Proposed, String> {
-        let kept = self.proposed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let kept = self.proposed.as_ref().and_then(|proposed| proposed.lock().unwrap_or_else(PoisonError::into_inner).take());
         kept.map_or_else(|| rmp_serde::from_slice(&self.encoded).map_err(|error| format!("cannot read a command: {error}")), Ok)
     }
 }
@@ -130,8 +127,21 @@ impl Serialize for Item {
 impl<'de> Deserialize<'de> for Item {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let encoded = as_bytes::deserialize(deserializer)?;
-        let proposed: Proposed = rmp_serde::from_slice(&encoded).map_err(de::Error::custom)?;
-        Ok(Self::both(proposed, encoded.into()))
+        let version = version_of(&encoded).map_err(de::Error::custom)?;
+        Ok(Self { version, encoded: encoded.into(), proposed: None })
+    }
+}
+
+/// The version of an encoded [`Proposed`]: its first field. The rest is not looked at.
+fn version_of(encoded: &[u8]) -> Result<u16, String> {
+    const MAP: u8 = 0x80;
+    let Some((_, fields)) = encoded.split_first().filter(|(mark, _)| **mark & 0xf0 == MAP) else {
+        return Err("a command that is no map".to_owned());
+    };
+    let mut fields = rmp_serde::Deserializer::from_read_ref(fields);
+    match <&str>::deserialize(&mut fields) {
+        Ok("version") => u16::deserialize(&mut fields).map_err(|error| format!("cannot read a command's version: {error}")),
+        _ => Err("a command that does not begin with its version".to_owned()),
     }
 }
 
