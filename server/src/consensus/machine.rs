@@ -14,7 +14,7 @@ use super::{
     headroom::Headroom,
     log::{Error, Flushed},
     snapshot::{SnapshotStore, seal, unseal},
-    types::{Batch, BatchApplied, Entry, Item, LogId, SnapshotMeta, StorageError, StoredMembership, TypeConfig},
+    types::{Batch, Entry, Item, LogId, SnapshotMeta, StorageError, StoredMembership, TypeConfig},
 };
 use crate::fsm::command::{Applied, COMMAND_VERSION, Proposed};
 
@@ -82,7 +82,8 @@ impl Adapter {
         self.membership = membership;
     }
 
-    fn apply_batch(&mut self, batch: Batch) -> Result<BatchApplied, String> {
+    /// Applies a batch and answers who proposed it: by now it is committed, and readers see it.
+    fn apply_batch(&self, batch: &Batch) -> Result<(), String> {
         if batch.version() > COMMAND_VERSION {
             return Err(format!(
                 "its commands have version {}, this binary knows up to {COMMAND_VERSION}: use the binary that wrote it or a newer one",
@@ -95,7 +96,8 @@ impl Adapter {
         if applied.len() != count {
             return Err(format!("the state machine gave {} answers to {count} commands", applied.len()));
         }
-        Ok(BatchApplied { applied })
+        batch.items.iter().zip(applied).for_each(|(item, applied)| item.answer(Ok(applied)));
+        Ok(())
     }
 }
 
@@ -106,7 +108,7 @@ impl RaftStateMachine<TypeConfig> for Adapter {
         Ok((self.applied, self.membership.clone()))
     }
 
-    async fn apply<I>(&mut self, entries: I) -> Result<Vec<BatchApplied>, StorageError>
+    async fn apply<I>(&mut self, entries: I) -> Result<Vec<()>, StorageError>
     where
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
@@ -117,21 +119,19 @@ impl RaftStateMachine<TypeConfig> for Adapter {
             let flushed = self.flushed.until(last.log_id).await;
             flushed.map_err(|error| StorageIOError::write_log_entry(last.log_id, AnyError::new(&error)))?;
         }
-        let mut answers = Vec::with_capacity(entries.len());
-        for entry in entries {
-            answers.push(match entry.payload {
-                EntryPayload::Blank => BatchApplied::default(),
+        for entry in &entries {
+            match &entry.payload {
+                EntryPayload::Blank => {}
                 EntryPayload::Normal(batch) => {
-                    self.apply_batch(batch).map_err(|what| StorageIOError::apply(entry.log_id, AnyError::error(what)))?
+                    self.apply_batch(batch).map_err(|what| StorageIOError::apply(entry.log_id, AnyError::error(what)))?;
                 }
                 EntryPayload::Membership(membership) => {
-                    self.membership = StoredMembership::new(Some(entry.log_id), membership);
-                    BatchApplied::default()
+                    self.membership = StoredMembership::new(Some(entry.log_id), membership.clone());
                 }
-            });
+            }
             self.applied = Some(entry.log_id);
         }
-        Ok(answers)
+        Ok(vec![(); entries.len()])
     }
 
     async fn get_snapshot_builder(&mut self) -> Builder {

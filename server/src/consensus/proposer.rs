@@ -39,16 +39,9 @@ const TURNS: usize = 4;
 
 /// Where commands wait.
 pub(super) struct Proposer {
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::Sender<Item>,
     clock: Arc<dyn Clock>,
     held: watch::Sender<bool>,
-}
-
-type Answers = Vec<oneshot::Sender<Result<Applied, Error>>>;
-
-struct Waiting {
-    item: Item,
-    answer: oneshot::Sender<Result<Applied, Error>>,
 }
 
 impl Proposer {
@@ -76,13 +69,13 @@ impl Proposer {
     }
 
     pub(super) async fn propose(&self, command: Command) -> Result<Applied, Error> {
-        let item = Item::new(Proposed { version: COMMAND_VERSION, at: self.clock.now(), command })?;
+        let (answer, answered) = oneshot::channel();
+        let item = Item::new(Proposed { version: COMMAND_VERSION, at: self.clock.now(), command }, Some(answer))?;
         if item.encoded.len() > COMMAND_BYTES {
             return Err(Error::TooLarge { size: item.encoded.len(), most: COMMAND_BYTES });
         }
-        let (answer, answered) = oneshot::channel();
         let exchange = async {
-            self.queue.send(Waiting { item, answer }).await.map_err(|_| Error::Shutdown)?;
+            self.queue.send(item).await.map_err(|_| Error::Shutdown)?;
             answered.await.unwrap_or(Err(Error::Shutdown))
         };
         tokio::time::timeout(PROPOSE_TIMEOUT, exchange).await.unwrap_or(Err(Error::Timeout { after: PROPOSE_TIMEOUT }))
@@ -91,7 +84,7 @@ impl Proposer {
 
 /// A batch costs the servers about the same whatever is in it. So a lone command leaves at once, but as long as there is a crowd, the next batch grows while one is on
 /// its way, unless it is full.
-async fn run(raft: Raft<TypeConfig>, mut waiting: mpsc::Receiver<Waiting>, mut held: watch::Receiver<bool>, headroom: Arc<Headroom>) {
+async fn run(raft: Raft<TypeConfig>, mut waiting: mpsc::Receiver<Item>, mut held: watch::Receiver<bool>, headroom: Arc<Headroom>) {
     let mut in_flight = JoinSet::new();
     let mut crowded = false;
     while let Some(first) = waiting.recv().await {
@@ -117,7 +110,7 @@ async fn run(raft: Raft<TypeConfig>, mut waiting: mpsc::Receiver<Waiting>, mut h
         crowded = gathered.items.len() >= CROWD;
         // Only the leader's disk decides; whoever does not lead says so.
         match headroom.take(gathered.bytes) {
-            Err(error) if is_current_leader(&raft.metrics()) => refuse(gathered.answers, &error),
+            Err(error) if is_current_leader(&raft.metrics()) => refuse(&gathered.items, &error),
             _ => {
                 let (raft, headroom) = (raft.clone(), Arc::clone(&headroom));
                 in_flight.spawn(async move { write(&raft, gathered, &headroom).await });
@@ -136,13 +129,12 @@ fn is_current_leader(metrics: &watch::Receiver<RaftMetrics<u64, ServerNode>>) ->
 /// A batch as it grows.
 struct Gathered {
     items: Vec<Item>,
-    answers: Answers,
     bytes: usize,
 }
 
 impl Gathered {
-    fn new(first: Waiting) -> Self {
-        let mut gathered = Self { items: Vec::new(), answers: Vec::new(), bytes: 0 };
+    fn new(first: Item) -> Self {
+        let mut gathered = Self { items: Vec::new(), bytes: 0 };
         gathered.push(first);
         gathered
     }
@@ -151,14 +143,13 @@ impl Gathered {
         self.items.len() >= BATCH_COMMANDS || self.bytes >= BATCH_BYTES
     }
 
-    fn push(&mut self, Waiting { item, answer }: Waiting) {
+    fn push(&mut self, item: Item) {
         self.bytes += item.encoded.len();
         self.items.push(item);
-        self.answers.push(answer);
     }
 
     /// Takes what waits right now, as much as there is room for.
-    fn take(&mut self, waiting: &mut mpsc::Receiver<Waiting>) {
+    fn take(&mut self, waiting: &mut mpsc::Receiver<Item>) {
         while !self.is_full()
             && let Ok(next) = waiting.try_recv()
         {
@@ -167,20 +158,19 @@ impl Gathered {
     }
 }
 
-async fn write(raft: &Raft<TypeConfig>, Gathered { items, answers, .. }: Gathered, headroom: &Headroom) {
+/// Gets commands into the log. Those that are applied are answered by who applies them.
+async fn write(raft: &Raft<TypeConfig>, Gathered { items, .. }: Gathered, headroom: &Headroom) {
     let written = tokio::select! {
-        written = raft.client_write(Batch { items }) => written,
-        full = headroom.until_log_waits() => return refuse(answers, &full),
+        written = raft.client_write(Batch { items: items.clone() }) => written.map_err(why),
+        full = headroom.until_log_waits() => Err(full),
     };
-    match written {
-        // An answer that nobody waits for any more is dropped.
-        Ok(response) => answers.into_iter().zip(response.data.applied).for_each(|(answer, applied)| drop(answer.send(Ok(applied)))),
-        Err(error) => refuse(answers, &why(error)),
+    if let Err(error) = written {
+        refuse(&items, &error);
     }
 }
 
-fn refuse(answers: Answers, error: &Error) {
-    answers.into_iter().for_each(|answer| drop(answer.send(Err(error.clone()))));
+fn refuse(items: &[Item], error: &Error) {
+    items.iter().for_each(|item| item.answer(Err(error.clone())));
 }
 
 fn why(error: RaftError<u64, ClientWriteError<u64, ServerNode>>) -> Error {

@@ -4,21 +4,22 @@ use std::{
     cell::RefCell,
     fmt,
     io::Cursor,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use drover_model::{lean, rpc::as_bytes};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use tokio::sync::oneshot;
 
 use super::Error;
 use crate::fsm::command::{Applied, COMMAND_VERSION, Proposed};
 
 openraft::declare_raft_types!(
-    /// One entry is a batch of commands, answered one by one.
+    /// One entry is a batch of commands. Each is answered where it is applied; see [`Item::answer`].
     pub TypeConfig:
         D = Batch,
-        R = BatchApplied,
+        R = (),
         NodeId = u64,
         Node = ServerNode,
         SnapshotData = Cursor<Vec<u8>>,
@@ -62,7 +63,7 @@ pub struct Batch {
 
 impl Batch {
     pub fn new(proposals: Vec<Proposed>) -> Result<Self, Error> {
-        Ok(Self { items: proposals.into_iter().map(Item::new).collect::<Result<_, _>>()? })
+        Ok(Self { items: proposals.into_iter().map(|proposed| Item::new(proposed, None)).collect::<Result<_, _>>()? })
     }
 
     /// The newest version of the commands in it.
@@ -77,20 +78,44 @@ impl Batch {
 pub(super) struct Item {
     version: u16,
     pub(super) encoded: Bytes,
-    /// Where it was proposed, until it is applied: the log keeps its newest entries in memory for those who follow, and for them the bytes are enough.
-    proposed: Option<Arc<Mutex<Option<Proposed>>>>,
+    /// Where it was proposed. The log keeps its newest entries in memory for those who follow, and for them the bytes are enough.
+    origin: Option<Arc<Mutex<Origin>>>,
 }
 
+/// What only the server that proposed a command has of it.
+struct Origin {
+    /// Until it is applied.
+    proposed: Option<Proposed>,
+    /// Until it is answered.
+    answer: Option<Answer>,
+}
+
+/// Where the proposer of a command waits.
+pub(super) type Answer = oneshot::Sender<Result<Applied, Error>>;
+
 impl Item {
-    pub(super) fn new(proposed: Proposed) -> Result<Self, Error> {
-        let encoded = encoded(&proposed)?;
-        Ok(Self { version: proposed.version, encoded, proposed: Some(Arc::new(Mutex::new(Some(proposed)))) })
+    pub(super) fn new(proposed: Proposed, answer: Option<Answer>) -> Result<Self, Error> {
+        let (version, encoded) = (proposed.version, encoded(&proposed)?);
+        let origin = Origin { proposed: Some(proposed), answer };
+        Ok(Self { version, encoded, origin: Some(Arc::new(Mutex::new(origin))) })
     }
 
     /// The command, for who applies it.
     pub(super) fn take(&self) -> Result<Proposed, String> {
-        let kept = self.proposed.as_ref().and_then(|proposed| proposed.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let kept = self.origin().and_then(|mut origin| origin.proposed.take());
         kept.map_or_else(|| rmp_serde::from_slice(&self.encoded).map_err(|error| format!("cannot read a command: {error}")), Ok)
+    }
+
+    /// Tells its proposer what became of it, unless it was told before, or is elsewhere.
+    pub(super) fn answer(&self, with: Result<Applied, Error>) {
+        if let Some(answer) = self.origin().and_then(|mut origin| origin.answer.take()) {
+            // An answer that nobody waits for any more is dropped.
+            let _ = answer.send(with);
+        }
+    }
+
+    fn origin(&self) -> Option<MutexGuard<'_, Origin>> {
+        self.origin.as_ref().map(|origin| origin.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -128,7 +153,7 @@ impl<'de> Deserialize<'de> for Item {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let encoded = as_bytes::deserialize(deserializer)?;
         let version = version_of(&encoded).map_err(de::Error::custom)?;
-        Ok(Self { version, encoded: encoded.into(), proposed: None })
+        Ok(Self { version, encoded: encoded.into(), origin: None })
     }
 }
 
@@ -143,10 +168,4 @@ fn version_of(encoded: &[u8]) -> Result<u16, String> {
         Ok("version") => u16::deserialize(&mut fields).map_err(|error| format!("cannot read a command's version: {error}")),
         _ => Err("a command that does not begin with its version".to_owned()),
     }
-}
-
-/// What became of a batch's commands, in their order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BatchApplied {
-    pub(super) applied: Vec<Applied>,
 }

@@ -35,7 +35,7 @@ fn log_id(index: u64) -> LogId {
 fn entry(index: u64) -> Entry {
     let command = Command::KvPut { key: format!("key-{index}"), value: vec![0xab; 40], flags: index, check: None };
     let proposed = Proposed { version: COMMAND_VERSION, at: drover_model::time::UnixNanos(5), command };
-    Entry { log_id: log_id(index), payload: EntryPayload::Normal(Batch { items: vec![Item::new(proposed).unwrap()] }) }
+    Entry { log_id: log_id(index), payload: EntryPayload::Normal(Batch { items: vec![Item::new(proposed, None).unwrap()] }) }
 }
 
 fn open(disk: &MemoryDisk, limits: Limits) -> Result<LogStore, Error> {
@@ -384,7 +384,7 @@ async fn readers_get_a_bounded_part_but_at_least_one() {
     let large = |index| {
         let command = Command::KvPut { key: "k".into(), value: vec![0; 5 << 20], flags: 0, check: None };
         let proposed = Proposed { version: COMMAND_VERSION, at: drover_model::time::UnixNanos(5), command };
-        Entry { log_id: log_id(index), payload: EntryPayload::Normal(Batch { items: vec![Item::new(proposed).unwrap()] }) }
+        Entry { log_id: log_id(index), payload: EntryPayload::Normal(Batch { items: vec![Item::new(proposed, None).unwrap()] }) }
     };
     log.blocking_append((0..4).map(large)).await.unwrap();
     let mut reader = log.get_log_reader().await;

@@ -118,7 +118,7 @@ fn log_id(term: u64, index: u64) -> LogId {
 
 fn entry(term: u64, index: u64) -> Entry {
     let proposed = Proposed { version: COMMAND_VERSION, at: drover_model::time::UnixNanos(5), command: put(format!("{index:03}-{term}")) };
-    Entry { log_id: log_id(term, index), payload: EntryPayload::Normal(Batch { items: vec![Item::new(proposed).unwrap()] }) }
+    Entry { log_id: log_id(term, index), payload: EntryPayload::Normal(Batch { items: vec![Item::new(proposed, None).unwrap()] }) }
 }
 
 /// A server's storage.
