@@ -19,7 +19,7 @@ use drover_runtime::{
     rpc::{Caller, Connection, Header, Hello, Role, Router},
 };
 use openraft::{
-    AnyError, Raft,
+    AnyError, EntryPayload, Raft,
     error::{InstallSnapshotError, NetworkError, PayloadTooLarge, RPCError, RaftError, RemoteError, Unreachable},
     network::{Backoff, RPCOption, RaftNetwork, RaftNetworkFactory},
     raft::{AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse, VoteRequest, VoteResponse},
@@ -31,11 +31,14 @@ use super::{
     contact::{Contact, Lease},
     headroom::Headroom,
     log::Flushed,
-    types::{LogId, ServerNode, SnapshotMeta, TypeConfig, Vote},
+    proposer::CROWD,
+    types::{Entry, LogId, ServerNode, SnapshotMeta, TypeConfig, Vote},
 };
 
 /// Before a server that cannot be reached is tried again.
 const BACKOFF: Duration = Duration::from_millis(200);
+/// How long the news of what is committed waits for an append that takes it along, while many write.
+const SOON: Duration = Duration::from_millis(1);
 
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
@@ -208,7 +211,7 @@ impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Route;
 
     async fn new_client(&mut self, target: u64, node: &ServerNode) -> Route {
-        Route { network: self.clone(), target, address: node.addr.clone() }
+        Route { network: self.clone(), target, address: node.addr.clone(), told: None, in_crowd: None }
     }
 }
 
@@ -217,9 +220,21 @@ pub(super) struct Route {
     network: Network,
     target: u64,
     address: String,
+    /// The newest commit that the other server has been told of.
+    told: Option<LogId>,
+    /// The entry that it has just taken, when that was one of many commands.
+    in_crowd: Option<LogId>,
 }
 
 impl Route {
+    /// Whether another append is about to take along what this message would tell: that more is committed. It would be in that one's way, since a server is sent
+    /// one message after the other.
+    async fn is_overtaken(&mut self, rpc: &AppendEntriesRequest<TypeConfig>) -> bool {
+        let is_news = rpc.entries.is_empty() && rpc.leader_commit > self.told;
+        let Some(sent) = self.in_crowd.take().filter(|_| is_news) else { return false };
+        tokio::time::timeout(SOON, self.network.flushed.until_after(sent)).await.is_ok()
+    }
+
     async fn call<M, T, E>(&self, message: M, option: &RPCOption) -> Result<T, RPCError<u64, ServerNode, RaftError<u64, E>>>
     where
         M: Method<Reply = Result<T, RaftError<u64, E>>>,
@@ -244,6 +259,11 @@ impl Route {
     }
 }
 
+/// Whether an entry is of many commands: then more are to follow at once.
+fn is_crowd(entry: &Entry) -> bool {
+    matches!(&entry.payload, EntryPayload::Normal(batch) if batch.items.len() >= CROWD)
+}
+
 fn unreachable<E: std::error::Error>(error: &(impl std::error::Error + 'static)) -> RPCError<u64, ServerNode, E> {
     RPCError::Unreachable(Unreachable::from(AnyError::new(error)))
 }
@@ -255,12 +275,20 @@ impl RaftNetwork<TypeConfig> for Route {
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<u64>, RPCError<u64, ServerNode, RaftError<u64>>> {
         can_write(&self.network.headroom).map_err(|error| unreachable(&error))?;
+        if self.is_overtaken(&rpc).await {
+            // It has taken what is before: that is all that openraft takes from it.
+            return Ok(AppendEntriesResponse::Success);
+        }
         let wait = if rpc.entries.is_empty() { option.soft_ttl() / 2 } else { Duration::ZERO };
         rpc.leader_commit = self.network.shown(rpc.leader_commit, wait).await;
         let (term, asked) = (rpc.vote.leader_id.term, Instant::now());
+        let (committed, last) = (rpc.leader_commit, rpc.entries.last().filter(|entry| is_crowd(entry)).map(|entry| entry.log_id));
         let answer = self.call(Append(rpc), &option).await;
         if answer.as_ref().is_ok_and(accepted) {
             self.network.lease.acknowledged(term, self.target, asked);
+        }
+        if let Ok(AppendEntriesResponse::Success) = answer {
+            (self.told, self.in_crowd) = (committed, last);
         }
         answer
     }

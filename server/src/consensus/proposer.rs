@@ -33,7 +33,7 @@ pub(super) const COMMAND_BYTES: usize = 48 << 20;
 /// Batches on their way at a time: while one is written, the next is on its way to the log, and the rest gathers.
 const BATCHES_IN_FLIGHT: usize = 2;
 /// A batch of so many commands means that many ask at once; whoever is answered then asks again before long.
-const CROWD: usize = 4;
+pub(super) const CROWD: usize = 4;
 /// How often a crowd's batch lets all others have their turn before it leaves, so that those who were just answered can join it.
 const TURNS: usize = 4;
 

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::fsm::command::Proposed;
 
+mod crowd;
 mod full;
 mod halts;
 

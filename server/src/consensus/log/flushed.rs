@@ -1,4 +1,4 @@
-//! How far the log is on this server's disk, for whoever must not run ahead of it.
+//! How far the log has come, and how far it is on this server's disk, for whoever must not run ahead of it.
 
 use std::{fmt, io, sync::Arc};
 
@@ -10,6 +10,8 @@ use crate::consensus::types::LogId;
 #[derive(Clone)]
 pub(in crate::consensus) struct Flushed {
     state: Arc<watch::Sender<State>>,
+    /// The newest entry, wherever it is.
+    appended: Arc<watch::Sender<Option<LogId>>>,
 }
 
 struct State {
@@ -27,7 +29,7 @@ impl fmt::Debug for Flushed {
 
 impl Flushed {
     pub(super) fn new(upto: Option<LogId>) -> Self {
-        Self { state: Arc::new(watch::Sender::new(State { upto, failure: None })) }
+        Self { state: Arc::new(watch::Sender::new(State { upto, failure: None })), appended: Arc::new(watch::Sender::new(upto)) }
     }
 
     /// For a state machine that is driven without a log.
@@ -39,6 +41,16 @@ impl Flushed {
     /// Entries are compared by their terms first: an entry that takes the place of one that was cut off is newer than it.
     pub(super) fn advance(&self, upto: LogId) {
         self.state.send_modify(|state| state.upto = state.upto.max(Some(upto)));
+    }
+
+    pub(super) fn append(&self, last: Option<LogId>) {
+        self.appended.send_replace(last);
+    }
+
+    /// Returns once the log has an entry after this one.
+    pub(in crate::consensus) async fn until_after(&self, entry: LogId) {
+        // The sender lives as long as this.
+        let _ = self.appended.subscribe().wait_for(|last| *last > Some(entry)).await;
     }
 
     pub(super) fn fail(&self, error: &io::Error) {
