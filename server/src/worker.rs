@@ -39,6 +39,8 @@ mod tests;
 /// Evaluations under way per scheduler. Most of an evaluation's time goes by while its plan is being committed; only [`Workers::compute`] bounds how
 /// many are computed side by side.
 const LANES_PER_SCHEDULER: usize = 8;
+/// How often an evaluation lets all others have their turn before it is computed: those whose write it follows from are answered first, and go on.
+const TURNS: usize = 4;
 /// How long the state may take to have what an evaluation is about.
 const SNAPSHOT_WITHIN: Duration = Duration::from_secs(10);
 /// The most nodes, and the most allocations asked for or there already, of an evaluation that takes some tens of microseconds.
@@ -116,6 +118,9 @@ impl Workers {
             lanes.spawn(async move {
                 loop {
                     let delivery = workers.services.broker.dequeue().await;
+                    for _ in 0..TURNS {
+                        tokio::task::yield_now().await;
+                    }
                     workers.work(delivery).await;
                 }
             });
