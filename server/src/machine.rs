@@ -1,4 +1,4 @@
-//! The state machine that consensus drives: applies commands, publishes the state, performs effects.
+//! The state machine that consensus drives: applies commands to the state that readers see, performs effects.
 
 use std::{
     io::{Read, Write},

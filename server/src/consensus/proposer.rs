@@ -35,7 +35,7 @@ const BATCHES_IN_FLIGHT: usize = 2;
 /// A batch of so many commands means that many ask at once; whoever is answered then asks again before long.
 pub(super) const CROWD: usize = 4;
 /// How often a crowd's batch lets all others have their turn before it leaves, so that those who were just answered can join it.
-const TURNS: usize = 4;
+const TURNS: usize = 16;
 
 /// Where commands wait.
 pub(super) struct Proposer {
