@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use tokio::runtime::Handle;
+
 use crate::{
     consensus::{BoxError, SnapshotSource, StateMachine},
     fsm::{
@@ -15,29 +17,30 @@ use crate::{
     state::{State, StateStore, snapshot},
 };
 
-/// A batch of so many bytes takes a millisecond or more.
-const LONG_BYTES: usize = 128 << 10;
-
 /// Owned by the one task that applies the log.
 #[derive(Debug)]
 pub struct Machine {
     store: Arc<StateStore>,
     services: Arc<Services>,
+    /// Somebody may read while commands are applied.
+    readers: bool,
 }
 
 impl Machine {
+    /// Within the runtime whose tasks read the state: where that has one thread, nobody reads while it applies commands.
     pub fn new(store: Arc<StateStore>, services: Arc<Services>) -> Self {
-        Self { store, services }
+        let threads = Handle::try_current().map_or(usize::MAX, |runtime| runtime.metrics().num_workers());
+        Self { store, services, readers: threads > 1 }
     }
 
-    /// Applies commands in their order; readers see all of them at once, then the services hear of them. `bytes` is what they take in the log.
-    pub fn apply(&mut self, commands: Vec<Proposed>, bytes: usize) -> Vec<Applied> {
+    /// Applies commands in their order; readers see all of them at once, then the services hear of them.
+    pub fn apply(&mut self, commands: Vec<Proposed>) -> Vec<Applied> {
         if commands.is_empty() {
             return Vec::new();
         }
         let mut effects = Vec::new();
         let mut answers = Vec::with_capacity(commands.len());
-        self.store.change(bytes > LONG_BYTES, |state| {
+        self.store.change(self.readers, |state| {
             for proposed in commands {
                 let index = state.index() + 1;
                 let (applied, follows) = fsm::apply(state, index, proposed);
@@ -51,8 +54,8 @@ impl Machine {
 }
 
 impl StateMachine for Machine {
-    fn apply(&mut self, proposals: Vec<Proposed>, bytes: usize) -> Vec<Applied> {
-        Self::apply(self, proposals, bytes)
+    fn apply(&mut self, proposals: Vec<Proposed>) -> Vec<Applied> {
+        Self::apply(self, proposals)
     }
 
     fn snapshot(&self) -> Box<dyn SnapshotSource> {

@@ -225,7 +225,7 @@ impl Direct {
 impl Propose for Direct {
     fn propose(&self, command: Command) -> BoxFuture<'_, Result<Applied, Error>> {
         let proposed = Proposed { version: COMMAND_VERSION, at: self.runtime.clock.now(), command };
-        let mut answers = self.machine.lock().unwrap().apply(vec![proposed], 0);
+        let mut answers = self.machine.lock().unwrap().apply(vec![proposed]);
         Box::pin(std::future::ready(answers.pop().ok_or_else(|| Error::internal("no answer"))))
     }
 }

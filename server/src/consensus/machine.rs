@@ -22,8 +22,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What the log's commands change. Same commands, same state: on every server, and at every start.
 pub trait StateMachine: Send + 'static {
-    /// Applies a batch in its order; exactly one answer each. `bytes` is what it takes in the log.
-    fn apply(&mut self, proposals: Vec<Proposed>, bytes: usize) -> Vec<Applied>;
+    /// Applies a batch in its order; exactly one answer each.
+    fn apply(&mut self, proposals: Vec<Proposed>) -> Vec<Applied>;
 
     /// The state as it is now, to be written later. Costs nothing.
     fn snapshot(&self) -> Box<dyn SnapshotSource>;
@@ -90,9 +90,9 @@ impl Adapter {
                 batch.version()
             ));
         }
-        let (count, bytes) = (batch.items.len(), batch.items.iter().map(|item| item.encoded.len()).sum());
+        let count = batch.items.len();
         let proposals = batch.items.iter().map(Item::take).collect::<Result<_, _>>()?;
-        let applied = lock(&self.machine).apply(proposals, bytes);
+        let applied = lock(&self.machine).apply(proposals);
         if applied.len() != count {
             return Err(format!("the state machine gave {} answers to {count} commands", applied.len()));
         }

@@ -39,7 +39,7 @@ type Shared = Arc<Mutex<Pairs>>;
 struct Machine(Shared);
 
 impl StateMachine for Machine {
-    fn apply(&mut self, proposals: Vec<Proposed>, _: usize) -> Vec<Applied> {
+    fn apply(&mut self, proposals: Vec<Proposed>) -> Vec<Applied> {
         let mut state = self.0.lock().unwrap();
         let mut one = |proposed: Proposed| {
             state.index += 1;

@@ -12,9 +12,9 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{State, TableId};
 
-/// The state, changed by one and read by many. Readers take snapshots, which cost nothing to keep but what is changed while they are kept: a row's place in its
-/// table is changed where it is, unless a snapshot shares it. So a snapshot is made when somebody asks for one, not with each change, and none is kept here once
-/// the state goes on. Whoever waits is woken by changes of the tables it named and by no others.
+/// The state, changed by one and read by many. A snapshot costs nothing but what is changed while somebody keeps it: where no snapshot shares a row's place in its
+/// table, it is changed where it is, else it is copied. So where nobody can read while it changes, a snapshot is made when somebody asks for one, and none is kept
+/// here once the state goes on. Whoever waits is woken by changes of the tables it named and by no others.
 pub struct StateStore {
     state: Mutex<State>,
     /// The state as it is now, when somebody has asked for it.
@@ -42,7 +42,7 @@ impl StateStore {
         Self { state: Mutex::new(state), asked: ArcSwapOption::empty(), tables, index }
     }
 
-    /// The state as it is now. While it changes, waits for that; see [`StateStore::change`].
+    /// The state as it is now.
     pub fn snapshot(&self) -> Arc<State> {
         self.asked.load_full().unwrap_or_else(|| self.ask(&self.lock()))
     }
@@ -60,16 +60,16 @@ impl StateStore {
         })
     }
 
-    /// Changes the state; readers see all of it at once. Where it takes `long`, they get the state from before instead of waiting, and what is changed is copied.
-    pub fn change<T>(&self, long: bool, change: impl FnOnce(&mut State) -> T) -> T {
+    /// Changes the state; readers see all of it at once. Those who ask meanwhile, if there are `readers`, get the state from before, so that nobody waits.
+    pub fn change<T>(&self, readers: bool, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
-        if long {
+        if readers {
             self.ask(&state);
         } else {
             self.asked.store(None);
         }
         let done = change(&mut state);
-        self.asked.store(None);
+        self.asked.store(readers.then(|| Arc::new(state.clone())));
         let (tables, index) = (TableId::ALL.map(|table| state.table_index(table)), state.index());
         drop(state);
         let set = |sender: &watch::Sender<u64>, index: u64| {
@@ -82,7 +82,7 @@ impl StateStore {
 
     /// Puts another state in its place, and returns the one that it had.
     pub fn replace(&self, with: State) -> State {
-        self.change(false, |state| std::mem::replace(state, with))
+        self.change(true, |state| std::mem::replace(state, with))
     }
 
     /// The newest state, once one of `tables` has changed after `min_index` or `max_wait` has passed.

@@ -125,7 +125,7 @@ fn a_snapshot_is_kept_until_the_next_change() {
 }
 
 #[test]
-fn readers_do_not_wait_for_a_long_change() {
+fn readers_never_wait_for_a_change() {
     let store = StateStore::new(populated().state);
     let before = store.snapshot().index();
     store.change(true, |state| {
