@@ -160,12 +160,22 @@ impl Gathered {
 
 /// Gets commands into the log. Those that are applied are answered by who applies them.
 async fn write(raft: &Raft<TypeConfig>, Gathered { items, .. }: Gathered, headroom: &Headroom) {
+    let under_way = UnderWay(items);
     let written = tokio::select! {
-        written = raft.client_write(Batch { items: items.clone() }) => written.map_err(why),
+        written = raft.client_write(Batch { items: under_way.0.clone() }) => written.map_err(why),
         full = headroom.until_log_waits() => Err(full),
     };
     if let Err(error) = written {
-        refuse(&items, &error);
+        refuse(&under_way.0, &error);
+    }
+}
+
+/// Commands that are being written. When nobody looks after them any more, those who still wait hear of it: the log has its copies, and would keep them waiting.
+struct UnderWay(Vec<Item>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        refuse(&self.0, &Error::Shutdown);
     }
 }
 

@@ -23,9 +23,9 @@ use super::{
 };
 use crate::fsm::command::Proposed;
 
-mod crowd;
 mod full;
 mod halts;
+mod proposals;
 
 /// The last value of every key, and how many commands were applied.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -169,3 +169,32 @@ fn version_of(encoded: &[u8]) -> Result<u16, String> {
         _ => Err("a command that does not begin with its version".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use drover_model::time::UnixNanos;
+
+    use super::*;
+    use crate::fsm::command::Command;
+
+    #[test]
+    fn a_command_is_passed_on_as_bytes_with_its_version() {
+        let command = Command::KvPut { key: "a".into(), value: vec![1], flags: 0, check: None };
+        let proposed = Proposed { version: 3, at: UnixNanos(5), command };
+        let sent = rmp_serde::to_vec_named(&Batch::new(vec![proposed.clone()]).unwrap()).unwrap();
+        let batch: Batch = rmp_serde::from_slice(&sent).unwrap();
+        assert_eq!(batch.version(), 3);
+        assert_eq!(batch.items[0].take().as_ref(), Ok(&proposed));
+        assert_eq!(batch.items[0].take().as_ref(), Ok(&proposed), "the bytes are still there");
+    }
+
+    #[test]
+    fn what_is_no_command_is_refused_when_it_arrives() {
+        for (name, bytes) in
+            [("nothing", vec![]), ("no map", vec![0xc0]), ("an empty map", vec![0x80]), ("another field", vec![0x81, 0xa1, b'x', 1])]
+        {
+            let refused = version_of(&bytes).unwrap_err();
+            assert!(refused.starts_with("a command that"), "{name}: {refused}");
+        }
+    }
+}
