@@ -44,10 +44,13 @@ pub async fn run(
 ) {
     let mut allocations = store.watch(TableId::Allocations);
     loop {
-        let state = store.snapshot();
-        let draining = state.nodes().any(|node| node.drain.is_some());
+        let (draining, commands) = {
+            let state = store.snapshot();
+            let draining = state.nodes().any(|node| node.drain.is_some());
+            (draining, if draining { decide(&state, runtime.clock.now(), &*runtime.random) } else { Vec::new() })
+        };
         if draining {
-            for command in decide(&state, runtime.clock.now(), &*runtime.random) {
+            for command in commands {
                 if let Err(error) = proposer.propose(command).await.and_then(|applied| applied.accepted()) {
                     warn!(%error, "a drain could not go on; trying again");
                 }

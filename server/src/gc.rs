@@ -135,8 +135,8 @@ fn is_away(state: &State, node: &Node) -> bool {
 }
 
 /// Collects once. Returns how many commands it took.
-pub async fn collect(state: &State, config: &GcConfig, now: UnixNanos, force: bool, proposer: &dyn Propose) -> Result<usize, Error> {
-    let commands = garbage(state, config, now, force).into_commands();
+pub async fn collect(store: &StateStore, config: &GcConfig, now: UnixNanos, force: bool, proposer: &dyn Propose) -> Result<usize, Error> {
+    let commands = garbage(&store.snapshot(), config, now, force).into_commands();
     let count = commands.len();
     for command in commands {
         proposer.propose(command).await?.accepted()?;
@@ -151,7 +151,7 @@ pub async fn run(store: Arc<StateStore>, config: GcConfig, proposer: Arc<dyn Pro
             () = stop.cancelled() => return,
             () = tokio::time::sleep(config.interval) => {}
         }
-        match collect(&store.snapshot(), &config, runtime.clock.now(), false, &*proposer).await {
+        match collect(&store, &config, runtime.clock.now(), false, &*proposer).await {
             Ok(0) => {}
             Ok(commands) => info!(commands, "forgot what had ended"),
             Err(error) => warn!(%error, "cannot forget what has ended; trying again later"),

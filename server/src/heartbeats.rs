@@ -95,9 +95,11 @@ impl Heartbeats {
                 () = sleep_until(next) => {}
             }
             let missed = self.take_missed();
-            let state = store.snapshot();
-            let commands = missed.into_iter().filter_map(|id| missing(&state, id, &runtime).map(|command| (id, command)));
-            let results = join_all(commands.map(|(id, command)| {
+            let commands: Vec<_> = {
+                let state = store.snapshot();
+                missed.into_iter().filter_map(|id| missing(&state, id, &runtime).map(|command| (id, command))).collect()
+            };
+            let results = join_all(commands.into_iter().map(|(id, command)| {
                 let proposer = &proposer;
                 async move { (id, proposer.propose(command).await) }
             }));

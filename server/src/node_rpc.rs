@@ -49,8 +49,7 @@ impl Handle<NodeRegister> for Server {
         check_registration(&node)?;
         node.compute_class();
         let (id, class) = (node.id, node.computed_class.clone());
-        let before = self.store().snapshot();
-        let before = before.node(id).map(|known| (known.status, known.computed_class.clone()));
+        let before = self.store().snapshot().node(id).map(|known| (known.status, known.computed_class.clone()));
         let mut index = self.propose(Command::NodeRegister { node: Box::new(node) }).await?;
         // What a ready node has to offer is another thing now: jobs that want to be everywhere may want to be there, or no longer can.
         if before.is_some_and(|(status, known)| status == NodeStatus::Ready && known != class) {
@@ -140,8 +139,7 @@ impl Handle<NodeReport> for Server {
         if message.allocations.len() > MAX_REPORTS {
             return Err(Error::bad_request(format!("a report may be about {MAX_REPORTS} allocations at most")));
         }
-        let state = self.store().snapshot();
-        let evaluations = follow_ups(&state, &message.allocations, self.random());
+        let evaluations = follow_ups(&self.store().snapshot(), &message.allocations, self.random());
         let index = self.propose(Command::AllocationsReport { node_id: node.id, reports: message.allocations, evaluations }).await?;
         Ok(NodeReportReply { index })
     }

@@ -352,8 +352,7 @@ impl Server {
     pub async fn collect_garbage(&self) -> Result<(), rpc::Error> {
         // What one round forgets may be what kept something else.
         for _ in 0..GC_ROUNDS {
-            let state = self.store.snapshot();
-            if gc::collect(&state, &self.config.gc, self.now(), true, &self.consensus).await? == 0 {
+            if gc::collect(&self.store, &self.config.gc, self.now(), true, &self.consensus).await? == 0 {
                 break;
             }
         }

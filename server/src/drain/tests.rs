@@ -75,3 +75,18 @@ fn a_node_is_drained_when_everything_has_ended() {
     assert_eq!(node.last_drain.as_ref().unwrap().status, "complete");
     assert_eq!(node.events.last().unwrap().message, "Node drain complete");
 }
+
+#[tokio::test]
+async fn no_old_state_is_kept_while_nothing_drains() {
+    let runtime = Runtime::real();
+    let direct = Direct::new(World::default(), runtime.clone());
+    let kept = Arc::downgrade(&direct.store.snapshot());
+    let stop = CancellationToken::new();
+    let (store, changed) = (Arc::clone(&direct.store), Arc::clone(&direct.services.drains));
+    let watching = tokio::spawn(run(store, Arc::clone(&direct) as Arc<dyn Propose>, runtime, changed, stop.clone()));
+    // It looks, and waits for a node to change.
+    tokio::task::yield_now().await;
+    direct.store.change(false, |_| assert!(kept.upgrade().is_none()));
+    stop.cancel();
+    watching.await.unwrap();
+}

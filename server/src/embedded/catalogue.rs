@@ -23,31 +23,37 @@ use crate::{
 /// Instances in one message.
 const UPSERT_LIMIT: usize = 1024;
 
+/// Whether a node asks that knows its secret, and only for allocations that run on it.
+fn may_upsert(state: &State, request: &ServicesUpsert) -> Result<(), Error> {
+    let node = authenticate(state, &request.auth)?;
+    if request.services.len() > UPSERT_LIMIT {
+        return Err(Error::bad_request(format!("more than {UPSERT_LIMIT} services in one message")));
+    }
+    for service in &request.services {
+        let runs_here = state.allocation(service.alloc_id).is_some_and(|allocation| allocation.node_id == node.id);
+        let is_anothers = state.service(&service.id).is_some_and(|known| known.node_id != node.id);
+        if !runs_here || service.node_id != node.id || is_anothers {
+            return Err(Error::forbidden());
+        }
+    }
+    Ok(())
+}
+
 impl Stores {
     /// Registers instances of allocations that run on the calling node.
     pub async fn services_upsert(&self, request: ServicesUpsert) -> Result<NodeReportReply, Error> {
-        let state = self.state.snapshot();
-        let node = authenticate(&state, &request.auth)?;
-        if request.services.len() > UPSERT_LIMIT {
-            return Err(Error::bad_request(format!("more than {UPSERT_LIMIT} services in one message")));
-        }
-        for service in &request.services {
-            let runs_here = state.allocation(service.alloc_id).is_some_and(|allocation| allocation.node_id == node.id);
-            let is_anothers = state.service(&service.id).is_some_and(|known| known.node_id != node.id);
-            if !runs_here || service.node_id != node.id || is_anothers {
-                return Err(Error::forbidden());
-            }
-        }
+        may_upsert(&self.state.snapshot(), &request)?;
         let index = self.propose.propose(Command::ServicesUpsert { services: request.services }).await?.accepted()?;
         Ok(NodeReportReply { index })
     }
 
     /// Takes instances of the calling node out. One that is not there is no error.
     pub async fn services_remove(&self, request: ServicesRemove) -> Result<NodeReportReply, Error> {
-        let state = self.state.snapshot();
-        let node = authenticate(&state, &request.auth)?;
-        let ids: Vec<String> =
-            request.ids.into_iter().filter(|id| state.service(id).is_none_or(|known| known.node_id == node.id)).collect();
+        let ids: Vec<String> = {
+            let state = self.state.snapshot();
+            let node = authenticate(&state, &request.auth)?;
+            request.ids.into_iter().filter(|id| state.service(id).is_none_or(|known| known.node_id == node.id)).collect()
+        };
         let index = self.propose.propose(Command::ServicesRemove { ids }).await?.accepted()?;
         Ok(NodeReportReply { index })
     }
