@@ -166,7 +166,12 @@ impl foca::Runtime<Server> for &mut Effects {
                 info!(name = server.name, address = server.gossip, region = server.region, "gossip: a server is there")
             }
             Notification::MemberDown(server) => {
-                warn!(name = server.name, address = server.gossip, region = server.region, "gossip: a server is down")
+                warn!(
+                    name = server.name,
+                    address = server.gossip,
+                    region = server.region,
+                    "gossip: a server has left, or does not answer any more"
+                )
             }
             Notification::Rejoin(own) => info!(generation = own.generation, "gossip: others had given this server up; it has objected"),
             Notification::Rename(..) | Notification::Active | Notification::Idle | Notification::Defunct => {}
