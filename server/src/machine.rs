@@ -32,16 +32,18 @@ impl Machine {
         let threads = Handle::try_current().map_or(usize::MAX, |runtime| runtime.metrics().num_workers());
         Self { store, services, readers: threads > 1 }
     }
+}
 
-    /// Applies commands in their order; readers see all of them at once, then the services hear of them.
-    pub fn apply(&mut self, commands: Vec<Proposed>) -> Vec<Applied> {
-        if commands.is_empty() {
+impl StateMachine for Machine {
+    /// Readers see all of the batch at once, then the services hear of it.
+    fn apply(&mut self, proposals: Vec<Proposed>) -> Vec<Applied> {
+        if proposals.is_empty() {
             return Vec::new();
         }
         let mut effects = Vec::new();
-        let mut answers = Vec::with_capacity(commands.len());
+        let mut answers = Vec::with_capacity(proposals.len());
         self.store.change(self.readers, |state| {
-            for proposed in commands {
+            for proposed in proposals {
                 let index = state.index() + 1;
                 let (applied, follows) = fsm::apply(state, index, proposed);
                 answers.push(applied);
@@ -50,12 +52,6 @@ impl Machine {
         });
         self.services.perform(&self.store, effects);
         answers
-    }
-}
-
-impl StateMachine for Machine {
-    fn apply(&mut self, proposals: Vec<Proposed>) -> Vec<Applied> {
-        Self::apply(self, proposals)
     }
 
     fn snapshot(&self) -> Box<dyn SnapshotSource> {

@@ -24,6 +24,7 @@ use futures::future::BoxFuture;
 
 use crate::{
     config::HeartbeatConfig,
+    consensus::StateMachine,
     fsm::{
         self, Effect,
         command::{Applied, COMMAND_VERSION, Command, PlanApply, Proposed},

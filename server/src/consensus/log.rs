@@ -355,7 +355,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             Ok(())
         });
         appended.await.map_err(write_failed)?;
-        self.shared.flushed.append(last);
+        self.shared.flushed.note_appended(last);
         if let Some(callback) = early {
             callback.log_io_completed(Ok(()));
         }

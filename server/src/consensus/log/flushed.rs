@@ -43,7 +43,8 @@ impl Flushed {
         self.state.send_modify(|state| state.upto = state.upto.max(Some(upto)));
     }
 
-    pub(super) fn append(&self, last: Option<LogId>) {
+    /// These entries are in the log; how far they are on disk is told by [`Flushed::advance`].
+    pub(super) fn note_appended(&self, last: Option<LogId>) {
         self.appended.send_replace(last);
     }
 
