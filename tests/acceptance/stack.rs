@@ -91,19 +91,17 @@ impl Stack {
 
     /// Runs the shop in a version and answers its deployment.
     pub(crate) async fn run_job(&self, version: &str, variables: &[&str]) -> DeploymentId {
-        let known: Vec<DeploymentId> = match self.api.job_deployments("shop").await {
-            Ok(answer) => answer.data.iter().map(|deployment| deployment.id).collect(),
-            Err(_) => Vec::new(),
-        };
         let app = format!("-var=app={}", sample_app().display());
         let version = format!("-var=version={version}");
         let mut words = vec!["job", "run", "-detach", &app, &version];
         words.extend(variables);
         words.push("examples/shop/shop.nomad.hcl");
         self.drover(&words);
-        eventually("a new deployment", || async {
+        // By the version: a roll-back just before may get its deployment only now.
+        let registered = self.api.job("shop").await.unwrap().data.version;
+        eventually("a deployment of the version", || async {
             let deployments = self.api.job_deployments("shop").await.ok()?.data;
-            deployments.iter().map(|deployment| deployment.id).find(|id| !known.contains(id))
+            deployments.iter().find(|deployment| deployment.job_version == registered).map(|deployment| deployment.id)
         })
         .await
     }
