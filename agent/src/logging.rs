@@ -27,6 +27,9 @@ mod record;
 const OWN: [&str; 7] =
     ["drover_agent", "drover_client", "drover_integrations", "drover_jobspec", "drover_runtime", "drover_server", "drover_template"];
 
+/// What these say of a server that cannot be reached or of consensus that has ended, the agent says itself, once and in other words.
+const HEARD_ALREADY: [&str; 3] = ["openraft::core::raft_core", "openraft::raft", "openraft::replication"];
+
 /// Changes the level of a running agent.
 #[derive(Debug)]
 pub(crate) struct Logging {
@@ -67,8 +70,14 @@ pub(crate) fn listen(level: LogLevel, form: Form) -> Listener {
 /// Our own lines from the level on; those of libraries only when they warn, unless everything is wanted.
 fn filter(level: LogLevel) -> EnvFilter {
     let word = |level: LogLevel| level.as_str().to_ascii_lowercase();
-    let own: Vec<String> = OWN.iter().map(|name| format!("{name}={}", word(level))).collect();
-    EnvFilter::new(format!("{},{}", word(of_others(level)), own.join(",")))
+    let mut parts = vec![word(of_others(level))];
+    parts.extend(OWN.map(|name| format!("{name}={}", word(level))));
+    if matches!(level, LogLevel::Info | LogLevel::Warn | LogLevel::Error) {
+        // Its warnings are steps of the protocol.
+        parts.push("openraft=error".to_owned());
+        parts.extend(HEARD_ALREADY.map(|name| format!("{name}=off")));
+    }
+    EnvFilter::new(parts.join(","))
 }
 
 /// The level of libraries' lines where our own have this one.
@@ -94,5 +103,31 @@ where
             write!(writer, "    ")?;
         }
         Record::new(event, RealClock.now()).write(self.0, &mut writer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+
+    #[test]
+    fn libraries_are_heard_when_it_matters() {
+        let shown = |level| {
+            let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(filter(level)));
+            [
+                tracing::enabled!(target: "drover_server::leader", tracing::Level::INFO),
+                tracing::enabled!(target: "hyper::client", tracing::Level::WARN),
+                tracing::enabled!(target: "openraft::engine", tracing::Level::ERROR),
+                tracing::enabled!(target: "openraft::engine", tracing::Level::WARN),
+                tracing::enabled!(target: "openraft::replication", tracing::Level::ERROR),
+            ]
+        };
+        assert_eq!(shown(LogLevel::Debug), [true; 5]);
+        assert_eq!(shown(LogLevel::Info), [true, true, true, false, false]);
+        assert_eq!(shown(LogLevel::Warn), [false, true, true, false, false]);
+        assert_eq!(shown(LogLevel::Error), [false, false, true, false, false]);
+        assert_eq!(shown(LogLevel::Off), [false; 5]);
     }
 }

@@ -76,9 +76,11 @@ trait MapDone: Future<Output = Option<()>> + Sized {
 
 impl<F: Future<Output = Option<()>>> MapDone for F {}
 
-/// Asks all other servers of the cluster who they are, again and again.
+/// Asks all other servers of the cluster who they are, again and again, and at once when there is a leader where there was none: a cluster may have begun.
 async fn watch(server: Arc<Server>) {
+    let mut leaders = server.consensus().leader_changes();
     loop {
+        let leaderless = leaders.borrow().leader.is_none();
         let others = server.others();
         let server = &server;
         let asked = others.iter().map(|peer| async move { (peer, server.ask(&peer.address).await) });
@@ -93,7 +95,10 @@ async fn watch(server: Arc<Server>) {
             }
         }
         server.roster().keep(&server.consensus().peers());
-        tokio::time::sleep(PAUSE).await;
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            Ok(_) = leaders.wait_for(|now| now.leader.is_some()), if leaderless => {}
+        }
     }
 }
 

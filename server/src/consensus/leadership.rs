@@ -93,6 +93,7 @@ impl Watch {
             sender.send_if_modified(|before| {
                 let changed = *before != now;
                 if changed {
+                    self.say(before, &now);
                     *before = now;
                 }
                 changed
@@ -108,8 +109,22 @@ impl Watch {
             }
             if metrics.has_changed().is_err() {
                 // openraft has ended, and cannot say so here.
+                if let Err(error) = &self.raft.metrics().borrow().running_state {
+                    tracing::error!(%error, "this server takes no part in its cluster any more, until it is started again");
+                }
                 return;
             }
+        }
+    }
+
+    /// Tells the log who leads now. What this server does as the leader, `leader` tells.
+    fn say(&self, before: &Leadership, now: &Leadership) {
+        let id = |leadership: &Leadership| leadership.leader.as_ref().map(|leader| leader.id);
+        match &now.leader {
+            _ if id(before) == id(now) => {}
+            Some(leader) if leader.id == self.id => {}
+            Some(leader) => tracing::info!(name = leader.name, address = leader.address, term = now.term, "another server leads"),
+            None => tracing::warn!(term = now.term, "nobody is known to lead"),
         }
     }
 

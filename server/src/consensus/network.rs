@@ -32,6 +32,7 @@ use super::{
     headroom::Headroom,
     log::Flushed,
     proposer::CROWD,
+    silence::Silence,
     types::{Entry, LogId, ServerNode, SnapshotMeta, TypeConfig, Vote},
 };
 
@@ -211,7 +212,7 @@ impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Route;
 
     async fn new_client(&mut self, target: u64, node: &ServerNode) -> Route {
-        Route { network: self.clone(), target, address: node.addr.clone(), told: None, in_crowd: None }
+        Route { network: self.clone(), target, address: node.addr.clone(), silence: Silence::new(node), told: None, in_crowd: None }
     }
 }
 
@@ -220,6 +221,7 @@ pub(super) struct Route {
     network: Network,
     target: u64,
     address: String,
+    silence: Silence,
     /// The newest commit that the other server has been told of.
     told: Option<LogId>,
     /// The entry that it has just taken, when that was one of many commands.
@@ -235,20 +237,17 @@ impl Route {
         tokio::time::timeout(SOON, self.network.flushed.until_after(sent)).await.is_ok()
     }
 
-    async fn call<M, T, E>(&self, message: M, option: &RPCOption) -> Result<T, RPCError<u64, ServerNode, RaftError<u64, E>>>
+    async fn call<M, T, E>(&mut self, message: M, option: &RPCOption) -> Result<T, RPCError<u64, ServerNode, RaftError<u64, E>>>
     where
         M: Method<Reply = Result<T, RaftError<u64, E>>>,
         E: std::error::Error,
     {
-        let limit = option.hard_ttl();
-        let way = match tokio::time::timeout(limit, self.network.way(&self.address)).await {
-            Ok(way) => way.map_err(|error| unreachable(&error))?,
-            Err(elapsed) => return Err(unreachable(&elapsed)),
-        };
-        let mut attempt = Attempt { way: &way, answered: false };
-        let answer = way.connection.call(&Header::default(), &message, limit).await;
-        attempt.answered = !answer.as_ref().is_err_and(Error::is_unavailable);
-        drop(attempt);
+        self.silence.asked();
+        let answer = self.ask(message, option.hard_ttl()).await;
+        match &answer {
+            Err(error) if error.is_unavailable() => self.silence.failed(error.message.clone()),
+            _ => self.silence.answered(),
+        }
         match answer {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(error)) => Err(RPCError::RemoteError(RemoteError::new(self.target, error))),
@@ -256,6 +255,17 @@ impl Route {
             Err(error) if error.is_unavailable() => Err(unreachable(&error)),
             Err(error) => Err(RPCError::Network(NetworkError::new(&error))),
         }
+    }
+
+    async fn ask<M: Method>(&self, message: M, limit: Duration) -> Result<M::Reply, Error> {
+        let way = match tokio::time::timeout(limit, self.network.way(&self.address)).await {
+            Ok(way) => way.map_err(|error| Error::unavailable(error.to_string()))?,
+            Err(_) => return Err(Error::unavailable(format!("no connection within {limit:?}"))),
+        };
+        let mut attempt = Attempt { way: &way, answered: false };
+        let answer = way.connection.call(&Header::default(), &message, limit).await;
+        attempt.answered = !answer.as_ref().is_err_and(Error::is_unavailable);
+        answer
     }
 }
 
