@@ -17,7 +17,10 @@ use drover_model::{
         node::{NodeAllocations, NodeAllocationsItem, NodeAuth, NodeHeartbeat, NodeRegister, NodeWelcome},
     },
 };
-use drover_runtime::{Random, rpc::ItemStream};
+use drover_runtime::{
+    Random,
+    rpc::{ItemStream, Silence},
+};
 use tokio::{
     sync::{Notify, mpsc, watch},
     time::Instant,
@@ -71,15 +74,21 @@ impl Session {
     }
 
     async fn register(&self, node: Arc<Node>) -> NodeWelcome {
-        let mut pause = limits::RETRY_FIRST;
+        let (mut pause, mut silence) = (limits::RETRY_FIRST, Silence::default());
         loop {
+            if let Some((lasts, error)) = silence.asked() {
+                tracing::warn!(?lasts, error, "the node is not registered yet; it tries on and on");
+            }
             let request = NodeRegister { node: Node::clone(&node) };
             match within(limits::SERVER_CALL, self.servers.register(request)).await {
                 Ok(welcome) => {
                     self.heard(&welcome);
+                    if let Some(lasted) = silence.answered() {
+                        tracing::info!(?lasted, "the node is registered now");
+                    }
                     return welcome;
                 }
-                Err(error) => tracing::warn!(%error, "the node could not be registered; another attempt follows"),
+                Err(error) => silence.failed(error.message),
             }
             tokio::time::sleep(self.next_pause(&mut pause)).await;
         }
@@ -88,14 +97,21 @@ impl Session {
     /// The first heartbeat goes at once: it makes the node ready.
     async fn beat(&self, mut ttl: Duration) -> Unknown {
         let (mut wait, mut pause, mut missed) = (Duration::ZERO, limits::RETRY_FIRST, false);
+        let mut silence = Silence::default();
         loop {
             tokio::time::sleep(wait).await;
+            if let Some((lasts, error)) = silence.asked() {
+                tracing::warn!(?lasts, error, "no server answers; they are asked on and on");
+            }
             let request = NodeHeartbeat { auth: self.auth.clone(), status: NodeStatus::Ready };
             // Early enough for another server to be asked before the time is up.
             let patience = (ttl / 4).clamp(limits::HEARTBEAT_PATIENCE, limits::SERVER_CALL);
             match within(patience, self.servers.heartbeat(request)).await {
                 Ok(welcome) => {
                     self.heard(&welcome);
+                    if let Some(lasted) = silence.answered() {
+                        tracing::info!(?lasted, "a server answers again");
+                    }
                     if std::mem::take(&mut missed) {
                         self.moved.notify_one();
                     }
@@ -105,7 +121,7 @@ impl Session {
                 }
                 Err(error) if is_unknown(&error) => return Unknown,
                 Err(error) => {
-                    tracing::warn!(%error, "a heartbeat was not answered");
+                    silence.failed(error.message);
                     missed = true;
                     self.servers.give_up().await;
                     wait = self.next_pause(&mut pause).min((ttl / 4).max(limits::HEARTBEAT_LEAST));

@@ -15,6 +15,7 @@ pub use self::{
     connection::Connection,
     listen::{ServeLimits, serve},
     router::{Dispatch, Handle, Router},
+    silence::Silence,
     stream::{ItemSink, ItemStream, RawSink, RawStream},
 };
 
@@ -24,6 +25,7 @@ mod frame;
 mod listen;
 mod router;
 mod serving;
+mod silence;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -54,7 +54,6 @@ pub(crate) mod network;
 mod options;
 mod proposer;
 mod recovery;
-mod silence;
 mod snapshot;
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use drover_model::{
 };
 use drover_runtime::{
     Network as Transport,
-    rpc::{Caller, Connection, Header, Hello, Role, Router},
+    rpc::{Caller, Connection, Header, Hello, Role, Router, Silence},
 };
 use openraft::{
     AnyError, EntryPayload, Raft,
@@ -32,7 +32,6 @@ use super::{
     headroom::Headroom,
     log::Flushed,
     proposer::CROWD,
-    silence::Silence,
     types::{Entry, LogId, ServerNode, SnapshotMeta, TypeConfig, Vote},
 };
 
@@ -212,7 +211,7 @@ impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Route;
 
     async fn new_client(&mut self, target: u64, node: &ServerNode) -> Route {
-        Route { network: self.clone(), target, address: node.addr.clone(), silence: Silence::new(node), told: None, in_crowd: None }
+        Route { network: self.clone(), target, node: node.clone(), silence: Silence::default(), told: None, in_crowd: None }
     }
 }
 
@@ -220,7 +219,7 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 pub(super) struct Route {
     network: Network,
     target: u64,
-    address: String,
+    node: ServerNode,
     silence: Silence,
     /// The newest commit that the other server has been told of.
     told: Option<LogId>,
@@ -242,11 +241,15 @@ impl Route {
         M: Method<Reply = Result<T, RaftError<u64, E>>>,
         E: std::error::Error,
     {
-        self.silence.asked();
+        let ServerNode { name, addr: address, .. } = &self.node;
+        if let Some((lasts, error)) = self.silence.asked() {
+            tracing::warn!(name, address, ?lasts, error, "a server does not answer; it is asked on and on");
+        }
         let answer = self.ask(message, option.hard_ttl()).await;
-        match &answer {
-            Err(error) if error.is_unavailable() => self.silence.failed(error.message.clone()),
-            _ => self.silence.answered(),
+        if let Some(error) = answer.as_ref().err().filter(|error| error.is_unavailable()) {
+            self.silence.failed(&error.message);
+        } else if let Some(lasted) = self.silence.answered() {
+            tracing::info!(name = self.node.name, address = self.node.addr, ?lasted, "a server answers again");
         }
         match answer {
             Ok(Ok(reply)) => Ok(reply),
@@ -258,7 +261,7 @@ impl Route {
     }
 
     async fn ask<M: Method>(&self, message: M, limit: Duration) -> Result<M::Reply, Error> {
-        let way = match tokio::time::timeout(limit, self.network.way(&self.address)).await {
+        let way = match tokio::time::timeout(limit, self.network.way(&self.node.addr)).await {
             Ok(way) => way.map_err(|error| Error::unavailable(error.to_string()))?,
             Err(_) => return Err(Error::unavailable(format!("no connection within {limit:?}"))),
         };
