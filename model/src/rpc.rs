@@ -71,6 +71,8 @@ pub const VERSION: u16 = 1;
 /// [`method!`](crate::method) writes the encodings, so that their code stands once where a message is declared, not again in each crate that sends it.
 pub trait Method: Serialize + DeserializeOwned + Send + Sync + 'static {
     const NAME: &'static str;
+    /// The reply is a list: nobody knows how long one is before it is written.
+    const LISTS: bool;
     type Reply: Serialize + DeserializeOwned + Send + 'static;
 
     fn encode(&self) -> Result<Bytes, Error>;
@@ -88,9 +90,16 @@ pub trait StreamMethod: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// Declares `$message` to be the method `$name` that is answered with `$reply`.
 #[macro_export]
 macro_rules! method {
+    ($message:ty, $name:literal, Read<Vec<$row:ty>>) => {
+        $crate::method!(@declare $message, $name, Read<Vec<$row>>, true);
+    };
     ($message:ty, $name:literal, $reply:ty) => {
+        $crate::method!(@declare $message, $name, $reply, false);
+    };
+    (@declare $message:ty, $name:literal, $reply:ty, $lists:literal) => {
         impl $crate::rpc::Method for $message {
             const NAME: &'static str = $name;
+            const LISTS: bool = $lists;
             type Reply = $reply;
 
             fn encode(&self) -> ::std::result::Result<$crate::rpc::Bytes, $crate::rpc::Error> {

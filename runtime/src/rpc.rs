@@ -30,6 +30,13 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+/// Messages from here on take so long to read (a part of a millisecond and more) that nothing else is to wait for them.
+const LONG_BYTES: usize = 64 << 10;
+
+fn is_long(message: &[u8]) -> bool {
+    message.len() >= LONG_BYTES
+}
+
 /// What one end of a connection says of itself when it opens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {

@@ -66,7 +66,7 @@ impl Call {
     {
         let read = self.api.backend().call(message).await?;
         // These are lists, and nobody knows how long one is before it is written.
-        in_place(|| self.read_reply(&read))
+        in_place(move || self.read_reply(&read))
     }
 
     /// A collection, which is only read; `rest` is what follows its path.

@@ -20,9 +20,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Dispatch, Header, Hello, ItemStream, Limits, Peer, RawStream, drive, encode,
     frame::{Encoded, Frame, Head},
+    is_long,
     stream::{Event, cost},
 };
-use crate::network::{Network, Stream};
+use crate::{
+    in_place_if,
+    network::{Network, Stream},
+};
 
 /// Bytes that wait to be written. A larger frame waits until nothing else does.
 const QUEUED_BYTES: usize = 64 << 20;
@@ -121,7 +125,8 @@ impl Connection {
 
     /// Calls a method of the other end and waits for its reply. Dropping the future tells the other end to stop.
     pub async fn call<M: Method>(&self, header: &Header, message: &M, timeout: Duration) -> Result<M::Reply, Error> {
-        M::decode_reply(&self.call_raw(M::NAME, header, message.encode()?, timeout).await?)
+        let reply = self.call_raw(M::NAME, header, message.encode()?, timeout).await?;
+        in_place_if(is_long(&reply), || M::decode_reply(&reply))
     }
 
     /// The same with bytes, to pass on a call that another process has made.

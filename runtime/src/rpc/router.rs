@@ -6,7 +6,8 @@ use bytes::Bytes;
 use drover_model::rpc::{Error, Method, StreamMethod};
 use futures::future::BoxFuture;
 
-use super::{Caller, ItemSink, RawSink, decode};
+use super::{Caller, ItemSink, RawSink, decode, is_long};
+use crate::in_place_if;
 
 /// Answers calls by their method's name. A handler's future is dropped when its caller goes away: what must not be left half done, it spawns.
 pub trait Dispatch: Send + Sync + 'static {
@@ -52,8 +53,10 @@ impl Router {
         let call: CallHandler = Box::new(move |caller, body| {
             let handler = Arc::clone(&handler);
             Box::pin(async move {
-                let reply = handler(caller, M::decode(&body)?).await?;
-                M::encode_reply(&reply)
+                let message = in_place_if(is_long(&body), || M::decode(&body))?;
+                drop(body);
+                let reply = handler(caller, message).await?;
+                in_place_if(M::LISTS, move || M::encode_reply(&reply))
             })
         });
         let before = self.calls.insert(M::NAME, call);
