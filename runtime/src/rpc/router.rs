@@ -116,3 +116,40 @@ impl Dispatch for Router {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use drover_model::{method, rpc::Read};
+    use serde::{Deserialize, Serialize, Serializer};
+
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Rows {}
+    method!(Rows, "test.rows", Read<Vec<Row>>);
+
+    /// Whether another task could run while it was written.
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Row(bool);
+
+    impl Serialize for Row {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let (sender, receiver) = std::sync::mpsc::channel();
+            tokio::spawn(async move { sender.send(()) });
+            serializer.serialize_bool(receiver.recv_timeout(Duration::from_secs(30)).is_ok())
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_list_is_written_without_holding_up_others() {
+        let rows = |_, _: Rows| async { Ok(Read { data: vec![Row(false)], meta: Default::default() }) };
+        let answer = Router::new().method(rows).call(Rows::NAME, Caller::default(), Rows {}.encode().unwrap());
+        // The thread of a test is no worker.
+        let body = tokio::spawn(answer).await.unwrap().unwrap();
+        let [Row(ran)] = Rows::decode_reply(&body).unwrap().data.try_into().unwrap_or_else(|_| panic!("one row"));
+        assert!(ran);
+    }
+}
