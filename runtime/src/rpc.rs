@@ -118,8 +118,10 @@ impl Caller {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub request_bytes: usize,
-    /// Of one reply or one stream item.
+    /// Of one reply to the end that was dialled, and of one stream item.
     pub reply_bytes: usize,
+    /// Of one reply to the end that dialled: a list is as long as what it lists. Whoever dials knows whom it believes.
+    pub list_bytes: usize,
     /// Calls and streams that this end serves at a time; more are refused.
     pub served_at_a_time: usize,
     /// Frames that wait to be written; more wait in their callers.
@@ -137,6 +139,7 @@ impl Default for Limits {
         Self {
             request_bytes: 16 << 20,
             reply_bytes: 64 << 20,
+            list_bytes: 1 << 30,
             served_at_a_time: 4096,
             queued_frames: 256,
             stream_window_bytes: 1 << 20,
@@ -151,5 +154,10 @@ impl Limits {
     fn between(self, one: Role, other: Role) -> Self {
         let servers = one == Role::Server && other == Role::Server;
         Self { request_bytes: if servers { self.request_bytes.max(self.reply_bytes) } else { self.request_bytes }, ..self }
+    }
+
+    /// The most bytes of a reply that goes to the end that dialled, or to the other one.
+    fn reply_to(&self, dialled: bool) -> usize {
+        if dialled { self.list_bytes } else { self.reply_bytes }
     }
 }

@@ -70,7 +70,7 @@ impl Connection {
     ) -> io::Result<Self> {
         let dial = async {
             let stream = network.connect(address).await?;
-            Self::establish(stream, address, hello, dispatch, limits).await
+            Self::establish(stream, true, address, hello, dispatch, limits).await
         };
         within(limits.hello_timeout, address, dial).await
     }
@@ -87,11 +87,12 @@ impl Connection {
         dispatch: Arc<dyn Dispatch>,
         limits: Limits,
     ) -> io::Result<Self> {
-        within(limits.hello_timeout, address, Self::establish(stream, address, hello, dispatch, limits)).await
+        within(limits.hello_timeout, address, Self::establish(stream, false, address, hello, dispatch, limits)).await
     }
 
     async fn establish(
         mut stream: Box<dyn Stream>,
+        dialled: bool,
         address: &str,
         hello: Hello,
         dispatch: Arc<dyn Dispatch>,
@@ -103,6 +104,7 @@ impl Connection {
         let (control, queued_control) = mpsc::channel(QUEUED_CONTROL_FRAMES);
         let inner = Arc::new(Inner {
             peer,
+            dialled,
             limits,
             next_id: AtomicU64::new(1),
             calls: Mutex::new(Calls::default()),
@@ -199,6 +201,8 @@ async fn within<T>(limit: Duration, address: &str, work: impl Future<Output = io
 /// What the connection's tasks and its handles share.
 pub(super) struct Inner {
     pub(super) peer: Peer,
+    /// By this end.
+    pub(super) dialled: bool,
     limits: Limits,
     next_id: AtomicU64,
     calls: Mutex<Calls>,
@@ -278,7 +282,7 @@ impl Inner {
     fn check_size(&self, frame: &Frame) -> Result<(), Error> {
         let (what, size, most) = match frame {
             Frame::Request { body, .. } | Frame::Subscribe { body, .. } => ("request", body.len(), self.limits.request_bytes),
-            Frame::Reply { result: Ok(body), .. } => ("reply", body.len(), self.limits.reply_bytes),
+            Frame::Reply { result: Ok(body), .. } => ("reply", body.len(), self.limits.reply_to(!self.dialled)),
             Frame::Item { body, .. } => ("stream item", body.len(), self.limits.reply_bytes),
             _ => return Ok(()),
         };

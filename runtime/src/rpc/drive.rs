@@ -44,7 +44,7 @@ pub(super) async fn exchange_hello(stream: &mut Box<dyn Stream>, address: &str, 
     stream.write_all(&frame.body).await?;
     stream.flush().await?;
     let refused = |what: String| io::Error::new(io::ErrorKind::InvalidData, format!("{address}: {what}"));
-    let theirs: Hello = match frame::read(stream, limits).await? {
+    let theirs: Hello = match frame::read(stream, limits, false).await? {
         Some(Frame::Hello(bytes)) => decode(&bytes).map_err(|error| refused(error.message))?,
         Some(_) => return Err(refused("the other end has not said hello first".into())),
         None => {
@@ -100,7 +100,7 @@ async fn read_frames(
     serving: &Arc<Serving>,
     heard: &AtomicBool,
 ) -> io::Result<()> {
-    while let Some(frame) = frame::read(&mut reader, inner.limits()).await? {
+    while let Some(frame) = frame::read(&mut reader, inner.limits(), inner.dialled).await? {
         heard.store(true, Ordering::Relaxed);
         match frame {
             Frame::Request { id, head, body } => serving.call(id, head, body)?,

@@ -105,11 +105,12 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| *kind as u8 == byte).ok_or_else(|| malformed(format!("unknown frame kind {byte}")))
     }
 
-    /// How long the content of such a frame may be.
-    fn limit(self, limits: &Limits) -> usize {
+    /// How long the content of such a frame may be that the end takes that `dialled`, or the other one.
+    fn limit(self, limits: &Limits, dialled: bool) -> usize {
         match self {
             Self::Request | Self::Subscribe => limits.request_bytes.saturating_add(CONTROL_BYTES),
-            Self::ReplyOk | Self::Item => limits.reply_bytes,
+            Self::ReplyOk => limits.reply_to(dialled),
+            Self::Item => limits.reply_bytes,
             Self::Hello | Self::ReplyError | Self::EndOk | Self::EndError | Self::Cancel | Self::Credit | Self::Ping | Self::Pong => {
                 CONTROL_BYTES
             }
@@ -212,8 +213,8 @@ fn unpack_head(content: &mut Bytes) -> io::Result<Head> {
     unpack(&content.split_to(length))
 }
 
-/// Reads one frame; none when the other end has finished writing.
-pub(super) async fn read(reader: &mut (impl AsyncRead + Unpin), limits: &Limits) -> io::Result<Option<Frame>> {
+/// Reads one frame at the end that `dialled`, or at the other one; none when the other end has finished writing.
+pub(super) async fn read(reader: &mut (impl AsyncRead + Unpin), limits: &Limits, dialled: bool) -> io::Result<Option<Frame>> {
     let mut start = [0; LENGTH_BYTES + KIND_AND_ID_BYTES];
     match reader.read(&mut start[..1]).await? {
         0 => return Ok(None),
@@ -222,8 +223,9 @@ pub(super) async fn read(reader: &mut (impl AsyncRead + Unpin), limits: &Limits)
     let mut start = &start[..];
     let (length, kind, id) = (start.get_u32() as usize, Kind::from_byte(start.get_u8())?, start.get_u64());
     let length = length.checked_sub(KIND_AND_ID_BYTES).ok_or_else(|| malformed(format!("a frame of only {length} bytes")))?;
-    if length > kind.limit(limits) {
-        return Err(malformed(format!("a frame of {length} bytes, where {} is the most", kind.limit(limits))));
+    let most = kind.limit(limits, dialled);
+    if length > most {
+        return Err(malformed(format!("a frame of {length} bytes, where {most} is the most")));
     }
     let mut content = BytesMut::new();
     while content.len() < length {
@@ -247,7 +249,7 @@ mod tests {
     }
 
     fn read_now(mut bytes: &[u8]) -> io::Result<Option<Frame>> {
-        futures::executor::block_on(read(&mut bytes, &limits()))
+        futures::executor::block_on(read(&mut bytes, &limits(), false))
     }
 
     fn bytes_of(frame: Frame) -> Vec<u8> {

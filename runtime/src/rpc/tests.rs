@@ -29,6 +29,20 @@ struct Echo {
 }
 method!(Echo, "test.echo", String);
 
+/// Answered with as many bytes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Fill {
+    bytes: usize,
+}
+method!(Fill, "test.fill", String);
+
+/// Has the caller asked for so many bytes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct FillBack {
+    bytes: usize,
+}
+method!(FillBack, "test.fillback", usize);
+
 /// Never answered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Hang {}
@@ -87,6 +101,11 @@ fn router(seen: &Arc<Seen>) -> Arc<Router> {
                     seen.started.notify_one();
                     std::future::pending().await
                 }
+            })
+            .method(|_, message: Fill| async move { Ok("x".repeat(message.bytes)) })
+            .method(|caller: Caller, FillBack { bytes }: FillBack| async move {
+                let connection = caller.connection.clone().unwrap();
+                Ok(connection.call(&caller.header(), &Fill { bytes }, LONG).await?.len())
             })
             .method(|_, _: Explode| async { panic!("as the test wants") })
             .method(|caller: Caller, _: CallBack| async move {
@@ -163,6 +182,16 @@ async fn large_bodies_travel_and_too_large_ones_are_refused_alone() {
     let error = connection.call(&header(), &Echo { text: "x".repeat(most) }, LONG).await.unwrap_err();
     assert_eq!(error.status, 413);
     assert_eq!(connection.call(&header(), &Echo { text: "still here".into() }, LONG).await.unwrap(), "still here");
+}
+
+#[tokio::test]
+async fn only_who_dialled_takes_replies_of_any_length() {
+    let host = host().await;
+    let connection = host.dial().await;
+    let bytes = Limits::default().reply_bytes + 1;
+    assert_eq!(connection.call(&header(), &Fill { bytes }, LONG).await.unwrap().len(), bytes);
+    assert_eq!(connection.call(&header(), &FillBack { bytes: 5 }, LONG).await, Ok(5));
+    assert_eq!(connection.call(&header(), &FillBack { bytes }, LONG).await.unwrap_err().status, 413);
 }
 
 #[tokio::test]
@@ -354,11 +383,11 @@ async fn what_breaks_the_protocol_closes_the_connection() {
 #[tokio::test]
 async fn more_calls_than_allowed_are_refused() {
     let (_connection, mut peer) = with_raw_peer(Limits { served_at_a_time: 2, ..Limits::default() }).await;
-    assert!(matches!(frame::read(&mut peer, &Limits::default()).await.unwrap(), Some(Frame::Hello(_))));
+    assert!(matches!(frame::read(&mut peer, &Limits::default(), false).await.unwrap(), Some(Frame::Hello(_))));
     for id in 1..=3 {
         write(&mut peer, hang(id)).await;
     }
-    let answer = frame::read(&mut peer, &Limits::default()).await.unwrap();
+    let answer = frame::read(&mut peer, &Limits::default(), false).await.unwrap();
     assert!(matches!(&answer, Some(Frame::Reply { id: 3, result: Err(error) }) if error.is_unavailable()), "{answer:?}");
 }
 
