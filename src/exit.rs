@@ -47,11 +47,22 @@ pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
         eprintln!();
         return Exit::Interrupted.into();
     }
-    eprintln!("Error: {error:#}");
+    eprintln!("Error: {}", with_causes(error));
     if let Some(hint) = error.chain().find_map(hint) {
         eprintln!("hint: {hint}");
     }
     Exit::Error.into()
+}
+
+/// Many errors name their cause themselves: it is not said twice.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
@@ -61,5 +72,18 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         }
         drover_api::Error::Status { status: 403, .. } => Some("give a token that may do this with -token or NOMAD_TOKEN"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_is_said_once() {
+        let unread = || anyhow::anyhow!("no such file").context("cannot read a.hcl: no such file");
+        assert_eq!(with_causes(&unread()), "cannot read a.hcl: no such file");
+        assert_eq!(with_causes(&unread().context("not started")), "not started: cannot read a.hcl: no such file");
+        assert_eq!(with_causes(&anyhow::anyhow!("no such file").context("not started")), "not started: no such file");
     }
 }
