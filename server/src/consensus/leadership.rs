@@ -2,6 +2,7 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
+use drover_runtime::rpc::Silence;
 use openraft::{Raft, ServerState, error::ForwardToLeader, metrics::RaftServerMetrics};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,8 @@ use super::{
 
 /// Before a new leader asks again whether the majority follows it.
 const CONFIRM_PAUSE: Duration = Duration::from_millis(50);
+/// How often a server looks whether it is to be said that nobody leads.
+const LEADERLESS_PAUSE: Duration = Duration::from_secs(1);
 
 /// A server of the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,7 +77,7 @@ impl Watch {
 
     async fn follow(&self, sender: &watch::Sender<Leadership>) {
         let mut metrics = self.raft.server_metrics();
-        let mut confirmed = None;
+        let (mut confirmed, mut leaderless) = (None, Silence::default());
         loop {
             let (mut now, leads) = {
                 let metrics = metrics.borrow_and_update();
@@ -90,10 +93,11 @@ impl Watch {
             if leads && !now.is_self {
                 now.leader = None;
             }
+            let nobody_leads = now.leader.is_none();
+            self.say(&sender.borrow(), &now, &mut leaderless);
             sender.send_if_modified(|before| {
                 let changed = *before != now;
                 if changed {
-                    self.say(before, &now);
                     *before = now;
                 }
                 changed
@@ -104,6 +108,8 @@ impl Watch {
                 }
             } else if leads {
                 let _ = tokio::time::timeout(self.lease.duration(), metrics.changed()).await;
+            } else if nobody_leads {
+                let _ = tokio::time::timeout(LEADERLESS_PAUSE, metrics.changed()).await;
             } else {
                 let _ = metrics.changed().await;
             }
@@ -117,14 +123,18 @@ impl Watch {
         }
     }
 
-    /// Tells the log who leads now. What this server does as the leader, `leader` tells.
-    fn say(&self, before: &Leadership, now: &Leadership) {
+    /// Tells the log who leads, and for how long nobody has. What this server does as the leader, `leader` tells.
+    fn say(&self, before: &Leadership, now: &Leadership, leaderless: &mut Silence) {
         let id = |leadership: &Leadership| leadership.leader.as_ref().map(|leader| leader.id);
-        match &now.leader {
-            _ if id(before) == id(now) => {}
-            Some(leader) if leader.id == self.id => {}
-            Some(leader) => tracing::info!(name = leader.name, address = leader.address, term = now.term, "another server leads"),
-            None => tracing::warn!(term = now.term, "nobody is known to lead"),
+        let Some(leader) = &now.leader else {
+            if let Some((lasts, _)) = leaderless.asked() {
+                tracing::warn!(term = now.term, ?lasts, "nobody leads whom a majority of the servers follows; nothing can be written");
+            }
+            return;
+        };
+        leaderless.answered();
+        if leader.id != self.id && id(before) != id(now) {
+            tracing::info!(name = leader.name, address = leader.address, term = now.term, "another server leads");
         }
     }
 
