@@ -3,7 +3,11 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use drover_runtime::rpc::Silence;
-use openraft::{Raft, ServerState, error::ForwardToLeader, metrics::RaftServerMetrics};
+use openraft::{
+    Raft, ServerState,
+    error::{Fatal, ForwardToLeader},
+    metrics::RaftServerMetrics,
+};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -114,13 +118,20 @@ impl Watch {
                 let _ = metrics.changed().await;
             }
             if metrics.has_changed().is_err() {
-                // openraft has ended, and cannot say so here.
-                if let Err(error) = &self.raft.metrics().borrow().running_state {
-                    tracing::error!(%error, "this server takes no part in its cluster any more, until it is started again");
-                }
+                self.say_why_it_ended();
                 return;
             }
         }
+    }
+
+    /// openraft has ended; perhaps it was told to.
+    fn say_why_it_ended(&self) {
+        let error = match &self.raft.metrics().borrow().running_state {
+            Err(Fatal::Stopped) => return,
+            Err(error) => error.to_string(),
+            Ok(()) => "it panicked".to_owned(),
+        };
+        tracing::error!(error, "this server takes no part in its cluster any more, until it is started again");
     }
 
     /// Tells the log who leads, and for how long nobody has. What this server does as the leader, `leader` tells.
