@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::Limits;
+use crate::in_place_if;
 
 const LENGTH_BYTES: usize = 4;
 const KIND_AND_ID_BYTES: usize = 9;
@@ -18,6 +19,8 @@ const KIND_AND_ID_BYTES: usize = 9;
 const CONTROL_BYTES: usize = 64 << 10;
 /// Memory is taken in such steps as a frame's bytes really arrive, not because a peer announces many.
 const READ_STEP_BYTES: usize = 256 << 10;
+/// From here on it takes long to move what has arrived into more memory.
+const MOVED_BYTES: usize = 1 << 20;
 
 /// What a call's frame says beside its body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -230,7 +233,12 @@ pub(super) async fn read(reader: &mut (impl AsyncRead + Unpin), limits: &Limits,
     let mut content = BytesMut::new();
     while content.len() < length {
         let step = (length - content.len()).min(READ_STEP_BYTES);
-        content.reserve(step);
+        if content.len() >= READ_STEP_BYTES {
+            // Others do not wait for all of a long frame.
+            tokio::task::yield_now().await;
+        }
+        let moves = content.len() >= MOVED_BYTES && content.capacity() - content.len() < step;
+        in_place_if(moves, || content.reserve(step));
         if reader.take(step as u64).read_buf(&mut content).await? == 0 {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the connection ended within a frame"));
         }
