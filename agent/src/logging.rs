@@ -108,12 +108,17 @@ where
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::Mutex;
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
 
+    /// Held by each test with a subscriber: what is enabled at all is a number of the whole process.
+    pub(super) static SUBSCRIBED: Mutex<()> = Mutex::const_new(());
+
     #[test]
     fn libraries_are_heard_when_it_matters() {
+        let _alone = SUBSCRIBED.blocking_lock();
         let shown = |level| {
             let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(filter(level)));
             [

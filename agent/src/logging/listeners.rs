@@ -129,18 +129,23 @@ impl Drop for Listener {
 
 #[cfg(test)]
 mod tests {
+    use tracing::level_filters::LevelFilter;
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
+    use crate::logging::tests::SUBSCRIBED;
 
     const OWN: &str = "drover_agent::test";
 
     /// One test, because listeners belong to the process.
     #[tokio::test]
     async fn everybody_hears_what_they_asked_for_and_how_much_they_missed() {
+        let _alone = SUBSCRIBED.lock().await;
         let (off, handle) = reload::Layer::new(filter(LogLevel::Off));
         let subscriber = tracing_subscriber::registry().with(Tap.with_filter(off));
-        LISTENERS.set_filter(handle);
+        LISTENERS.set_filter(handle.clone());
+        // Not `enabled!`, whose answer may still count subscribers that have gone.
+        let gathered = || handle.with_current(EnvFilter::max_level_hint).unwrap();
         let _guard = tracing::subscriber::set_default(subscriber);
         tracing::error!(target: OWN, "before anybody listens");
 
@@ -151,19 +156,20 @@ mod tests {
         tracing::warn!(target: OWN, "large");
         tracing::trace!(target: OWN, "nobody wants this");
         tracing::info!(target: "hyper", "of others only warnings");
+        assert_eq!(gathered(), Some(LevelFilter::DEBUG));
         let lines = [all.line().await.unwrap(), all.line().await.unwrap()];
         assert!(lines[0].ends_with("[DEBUG] agent.test: small: count=1\n") && lines[1].contains("large"), "{lines:?}");
         let heard: serde_json::Value = serde_json::from_str(&grave.line().await.unwrap()).unwrap();
         assert_eq!((heard["@level"].as_str(), heard["@message"].as_str()), (Some("warn"), Some("large")));
 
         drop(all);
-        assert!(!tracing::enabled!(target: OWN, Level::DEBUG), "nobody listens at that level any more");
+        assert_eq!(gathered(), Some(LevelFilter::WARN), "nobody listens for more any longer");
         for number in 0..BACKLOG + 5 {
             tracing::warn!(target: OWN, number, "more");
         }
         assert!(grave.line().await.unwrap().contains("5 lines of the log are missing here"));
         assert!(grave.line().await.unwrap().contains("\"number\":5"));
         drop(grave);
-        assert!(!tracing::enabled!(target: OWN, Level::ERROR), "nobody listens");
+        assert_eq!(gathered(), Some(LevelFilter::OFF), "nobody listens");
     }
 }
