@@ -5,8 +5,7 @@ use super::*;
 #[tokio::test(start_paused = true)]
 async fn a_server_whose_disk_runs_short_refuses_writes_until_there_is_room() {
     let disk = MemoryDisk::new();
-    let (consensus, state) = start(&disk).await.unwrap();
-    leads(&consensus).await;
+    let (consensus, state) = leading(&disk).await;
     consensus.propose(put("before")).await.unwrap();
     // A tenth is kept.
     disk.set_capacity(Some(disk.used() + disk.used() / 10));
@@ -26,8 +25,7 @@ async fn a_server_whose_disk_runs_short_refuses_writes_until_there_is_room() {
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_is_full_all_at_once_stops_nothing_for_good() {
     let disk = MemoryDisk::new();
-    let (consensus, state) = start(&disk).await.unwrap();
-    leads(&consensus).await;
+    let (consensus, state) = leading(&disk).await;
     for n in 0..30 {
         consensus.propose(put(format!("{n}"))).await.unwrap();
     }
@@ -50,8 +48,7 @@ async fn a_disk_that_is_full_all_at_once_stops_nothing_for_good() {
     assert_eq!(consensus.status().failure, None);
     let before = state.lock().unwrap().clone();
     consensus.shutdown().await;
-    let (consensus, after) = start(&disk).await.unwrap();
-    leads(&consensus).await;
+    let (consensus, after) = leading(&disk).await;
     assert_eq!(*after.lock().unwrap(), before);
     consensus.shutdown().await;
 }
@@ -59,8 +56,7 @@ async fn a_disk_that_is_full_all_at_once_stops_nothing_for_good() {
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_waits_for_room() {
     let disk = MemoryDisk::new();
-    let (consensus, _) = start(&disk).await.unwrap();
-    leads(&consensus).await;
+    let (consensus, _) = leading(&disk).await;
     for n in 0..20 {
         consensus.propose(put(format!("{n}"))).await.unwrap();
     }

@@ -7,7 +7,7 @@ use openraft::{
 
 use super::*;
 use crate::{
-    consensus::types::{Batch, Entry, Item, LogId, SnapshotMeta, Vote},
+    consensus::types::{Batch, Entry, Item, LogId, SnapshotMeta, StorageError, Vote},
     fsm::command::COMMAND_VERSION,
 };
 use drover_runtime::disk::Halt;

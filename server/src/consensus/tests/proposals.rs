@@ -1,6 +1,8 @@
 //! Those who propose: when they hear what became of it, and who else does.
 
-use super::*;
+use futures::FutureExt;
+
+use super::{three::*, *};
 
 #[test]
 fn followers_hear_of_a_crowds_last_commit_before_the_next_heartbeat() {
@@ -19,8 +21,7 @@ fn followers_hear_of_a_crowds_last_commit_before_the_next_heartbeat() {
 #[tokio::test(start_paused = true)]
 async fn who_waits_hears_when_the_server_stops() {
     let disk = MemoryDisk::new();
-    let (consensus, _) = start(&disk).await.unwrap();
-    leads(&consensus).await;
+    let (consensus, _) = leading(&disk).await;
     consensus.propose(put("before")).await.unwrap();
     disk.set_slow(Arc::new(sim::SeededRandom::new(5)), Duration::from_secs(3600));
     let (waiting, began) = (consensus.clone(), Instant::now());
