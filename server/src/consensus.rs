@@ -74,6 +74,9 @@ pub enum Error {
     /// It may still happen.
     #[error("not known to be committed after {after:?}; it may still be")]
     Timeout { after: Duration },
+    /// It may have happened.
+    #[error("another server leads by now; it may or may not have been done")]
+    Deposed,
     #[error("this server is shutting down")]
     Shutdown,
     #[error("a command of {size} bytes, where {most} is the most: split it")]
@@ -103,7 +106,7 @@ impl From<Error> for rpc::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::NoLeader | Error::NotLeader { .. } => Self::no_leader(),
-            Error::Timeout { .. } | Error::Shutdown | Error::Full(_) => Self::unavailable(error.to_string()),
+            Error::Timeout { .. } | Error::Deposed | Error::Shutdown | Error::Full(_) => Self::unavailable(error.to_string()),
             Error::TooLarge { .. } => Self::new(413, error.to_string()),
             Error::Unable(_) | Error::Encode(_) | Error::Storage(_) | Error::Start(_) => Self::internal(error.to_string()),
         }
@@ -173,12 +176,14 @@ impl Consensus {
         let network = Network::new(Arc::clone(&runtime.network), hello, Arc::clone(&lease), Arc::clone(&headroom), log.flushed());
         let promised = log.read_vote().await.map_err(|error| Error::Storage(error.to_string()))?;
         let promised = promised.map_or(0, |vote| vote.leader_id.term);
+        let installed = adapter.installed();
         let raft =
             Raft::new(id, Arc::new(config), network, log.clone(), adapter).await.map_err(|error| Error::Storage(error.to_string()))?;
         let stop = CancellationToken::new();
         let watch = Watch { raft: raft.clone(), id, address: options.address.clone(), lease: Arc::clone(&lease) };
         let (leadership, watching) = watch.start(stop.clone());
-        let (proposer, proposing) = Proposer::start(raft.clone(), Arc::clone(&runtime.clock), Arc::clone(&headroom), stop.clone());
+        let (proposer, proposing) =
+            Proposer::start(raft.clone(), Arc::clone(&runtime.clock), Arc::clone(&headroom), installed, stop.clone());
         let looking = tokio::spawn(Arc::clone(&headroom).run(stop.clone()));
         let settling = tokio::spawn(log.clone().run(stop.clone()));
         let network = Arc::clone(&runtime.network);

@@ -9,6 +9,7 @@ use drover_runtime::{apart, disk::is_full};
 use openraft::{
     AnyError, EntryPayload, ErrorSubject, ErrorVerb, OptionalSend, RaftSnapshotBuilder, Snapshot, StorageIOError, storage::RaftStateMachine,
 };
+use tokio::sync::watch;
 
 use super::{
     headroom::Headroom,
@@ -52,6 +53,8 @@ pub(super) struct Adapter {
     flushed: Flushed,
     applied: Option<LogId>,
     membership: StoredMembership,
+    /// What the newest snapshot from another server ends with.
+    installed: watch::Sender<Option<LogId>>,
 }
 
 impl Adapter {
@@ -70,11 +73,24 @@ impl Adapter {
             (applied, membership) = (meta.last_log_id, meta.last_membership);
             headroom.set_snapshot(sealed.len());
         }
-        Ok(Self { machine: Arc::new(Mutex::new(machine)), snapshots, headroom, flushed, applied, membership })
+        Ok(Self {
+            machine: Arc::new(Mutex::new(machine)),
+            snapshots,
+            headroom,
+            flushed,
+            applied,
+            membership,
+            installed: watch::Sender::new(None),
+        })
     }
 
     pub(super) fn applied(&self) -> Option<LogId> {
         self.applied
+    }
+
+    /// Changes with each snapshot from another server.
+    pub(super) fn installed(&self) -> watch::Receiver<Option<LogId>> {
+        self.installed.subscribe()
     }
 
     /// Says who takes part, as an operator wants it.
@@ -154,6 +170,7 @@ impl RaftStateMachine<TypeConfig> for Adapter {
         run(ErrorVerb::Write, move || lock(&machine).restore(&mut unseal(&restored)?)).await?;
         write(&self.snapshots, &self.headroom, meta, &sealed).await?;
         (self.applied, self.membership) = (meta.last_log_id, meta.last_membership.clone());
+        self.installed.send_replace(meta.last_log_id);
         Ok(())
     }
 

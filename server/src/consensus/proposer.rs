@@ -17,7 +17,7 @@ use super::{
     Error,
     headroom::Headroom,
     leadership,
-    types::{Batch, Item, ServerNode, TypeConfig},
+    types::{Batch, Item, LogId, ServerNode, TypeConfig},
 };
 use crate::fsm::command::{Applied, COMMAND_VERSION, Command, Proposed};
 
@@ -49,6 +49,7 @@ impl Proposer {
         raft: Raft<TypeConfig>,
         clock: Arc<dyn Clock>,
         headroom: Arc<Headroom>,
+        installed: watch::Receiver<Option<LogId>>,
         stop: CancellationToken,
     ) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUED_COMMANDS);
@@ -57,7 +58,7 @@ impl Proposer {
         let task = tokio::spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = run(raft, waiting, hold, headroom) => {}
+                () = run(raft, waiting, hold, headroom, installed) => {}
             }
         });
         (Self { queue, clock, held }, task)
@@ -84,7 +85,13 @@ impl Proposer {
 
 /// A batch costs the servers about the same whatever is in it. So a lone command leaves at once, but as long as there is a crowd, the next batch grows while one is on
 /// its way, unless it is full.
-async fn run(raft: Raft<TypeConfig>, mut waiting: mpsc::Receiver<Item>, mut held: watch::Receiver<bool>, headroom: Arc<Headroom>) {
+async fn run(
+    raft: Raft<TypeConfig>,
+    mut waiting: mpsc::Receiver<Item>,
+    mut held: watch::Receiver<bool>,
+    headroom: Arc<Headroom>,
+    installed: watch::Receiver<Option<LogId>>,
+) {
     let mut in_flight = JoinSet::new();
     let mut crowded = false;
     while let Some(first) = waiting.recv().await {
@@ -112,8 +119,8 @@ async fn run(raft: Raft<TypeConfig>, mut waiting: mpsc::Receiver<Item>, mut held
         match headroom.take(gathered.bytes) {
             Err(error) if is_current_leader(&raft.metrics()) => refuse(&gathered.items, &error),
             _ => {
-                let (raft, headroom) = (raft.clone(), Arc::clone(&headroom));
-                in_flight.spawn(async move { write(&raft, gathered, &headroom).await });
+                let (raft, headroom, installed) = (raft.clone(), Arc::clone(&headroom), installed.clone());
+                in_flight.spawn(async move { write(&raft, gathered, &headroom, installed).await });
             }
         }
         while in_flight.try_join_next().is_some() {}
@@ -159,11 +166,22 @@ impl Gathered {
 }
 
 /// Gets commands into the log. Those that are applied are answered by who applies them.
-async fn write(raft: &Raft<TypeConfig>, Gathered { items, .. }: Gathered, headroom: &Headroom) {
+///
+/// It ends in any case: as long as it is under way, others wait for it. openraft never answers for an entry that a snapshot has taken the place of, which is what a
+/// leader that was cut off can get from the next one.
+async fn write(
+    raft: &Raft<TypeConfig>,
+    Gathered { items, .. }: Gathered,
+    headroom: &Headroom,
+    mut installed: watch::Receiver<Option<LogId>>,
+) {
     let under_way = UnderWay(items);
+    installed.mark_unchanged();
     let written = tokio::select! {
         written = raft.client_write(Batch { items: under_way.0.clone() }) => written.map_err(why),
         full = headroom.until_log_waits() => Err(full),
+        Ok(()) = installed.changed() => Err(Error::Deposed),
+        () = tokio::time::sleep(PROPOSE_TIMEOUT) => Err(Error::Timeout { after: PROPOSE_TIMEOUT }),
     };
     if let Err(error) = written {
         refuse(&under_way.0, &error);

@@ -33,3 +33,38 @@ async fn who_waits_hears_when_the_server_stops() {
     assert!(matches!(waiting.await.unwrap(), Err(Error::Shutdown)));
     assert!(began.elapsed() < proposer::PROPOSE_TIMEOUT, "{:?}", began.elapsed());
 }
+
+/// A snapshot takes the place of entries without a word to those who wait for them.
+#[test]
+fn a_leader_that_was_cut_off_and_got_a_snapshot_can_lead_again() {
+    let (mut simulation, seats, old) = three(31);
+    others(old).for_each(|other| simulation.partition(old, other));
+    let (crowd, heard) = (seats[old].clone(), Arc::new(Mutex::new(Vec::new())));
+    let hears = Arc::clone(&heard);
+    simulation.client("crowd", async move {
+        let (consensus, _) = crowd.get().unwrap();
+        let answers = futures::future::join_all((0..20).map(|n| consensus.propose(put(format!("vain-{n}"))))).await;
+        *hears.lock().unwrap() = answers;
+        Ok(())
+    });
+    until(&mut simulation, "another leads", || leader(&seats, |name| name != old).is_some());
+    let new = leader(&seats, |name| name != old).unwrap();
+    simulation.client("writer", write_some(seats[new].clone(), "one", 100).map(Ok));
+    until(&mut simulation, "the new leader has a hundred", || seats[new].state().index == 100);
+
+    others(old).for_each(|other| simulation.repair(old, other));
+    until(&mut simulation, "all are the same", || seats.values().all(|seat| seat.state() == seats[new].state()));
+    assert!(seats[old].get().unwrap().0.status().snapshot_index > 10);
+    let repaired = simulation.elapsed();
+    until(&mut simulation, "who wrote in vain hears of it", || heard.lock().unwrap().len() == 20);
+    assert!(simulation.elapsed() - repaired < Duration::from_secs(1), "{:?}", simulation.elapsed() - repaired);
+    let heard = std::mem::take(&mut *heard.lock().unwrap());
+    assert!(heard.iter().all(Result::is_err), "{heard:?}");
+
+    let third = others(old).find(|other| *other != new).unwrap();
+    seats[third].get().unwrap().0.hold_elections(true);
+    crash(&mut simulation, &seats, new);
+    until(&mut simulation, "the first one leads again", || leader(&seats, |name| name == old).is_some());
+    simulation.client("writer-2", write_some(seats[old].clone(), "two", 20).map(Ok));
+    until(&mut simulation, "both have what it writes", || [old, third].iter().all(|name| seats[*name].state().index == 120));
+}
