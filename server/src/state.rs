@@ -28,8 +28,9 @@ pub use config::{PreemptionConfig, SchedulerAlgorithm, SchedulerConfig};
 pub use counts::JobCounts;
 pub use prefix::IdPrefix;
 pub use store::StateStore;
-pub use table::{Index, Rows, Table};
+pub use table::{Change, Index, Rows, Table};
 
+mod changes;
 mod config;
 mod counts;
 mod divisions;
