@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use drover_model::{
     allocation::Allocation,
-    ids::Name,
+    ids::{DeploymentId, Name},
     job::Job,
     json::List,
+    namespace::NodePool,
     node::Node,
     rpc::{
         Error,
@@ -84,6 +85,11 @@ fn changes(before: &State, now: &State, seen: u64, wanted: &EventStream) -> Vec<
     found.by_index.into_iter().map(|(index, events)| EventBatch { index, events }).collect()
 }
 
+/// By what evaluations and allocations can be asked for.
+fn job_and_deployment(job: &Name, deployment: Option<DeploymentId>) -> Vec<String> {
+    [job.to_string()].into_iter().chain(deployment.map(|id| id.to_string())).collect()
+}
+
 struct Found<'a> {
     wanted: &'a EventStream,
     seen: u64,
@@ -118,7 +124,7 @@ impl Found<'_> {
     fn evaluations(&mut self, before: &State, now: &State) {
         for change in now.changed_evaluations(before) {
             let Change::Put(row) = change else { continue };
-            let keys = [row.job_id.to_string()].into_iter().chain(row.deployment_id.map(|id| id.to_string())).collect();
+            let keys = job_and_deployment(&row.job_id, row.deployment_id);
             let (key, namespace, index) = (row.id.to_string(), Some(&row.namespace), row.modify_index);
             self.put(About { topic: "Evaluation", kind: "EvaluationUpdated", key, namespace, keys, index }, || row);
         }
@@ -128,7 +134,7 @@ impl Found<'_> {
         for change in now.changed_allocations(before) {
             let Change::Put(row) = change else { continue };
             let kind = if row.create_index == row.modify_index { "PlanResult" } else { "AllocationUpdated" };
-            let keys = [row.job_id.to_string()].into_iter().chain(row.deployment_id.map(|id| id.to_string())).collect();
+            let keys = job_and_deployment(&row.job_id, row.deployment_id);
             let (key, namespace, index) = (row.id.to_string(), Some(&row.namespace), row.modify_index);
             // Without its job, which is told when it changes.
             let shown = || Allocation { job: Job::placeholder(), ..(**row).clone() };
@@ -183,12 +189,18 @@ impl Found<'_> {
 
     /// Node pools and quotas.
     fn divisions(&mut self, before: &State, now: &State) {
+        if self.seen == 0 {
+            // These are in no table.
+            for row in NodePool::built_in() {
+                self.pool("NodePoolUpserted", row.modify_index, &row);
+            }
+        }
         for change in now.changed_node_pools(before) {
             let (row, kind, index) = match change {
                 Change::Put(row) => (row, "NodePoolUpserted", row.modify_index),
                 Change::Gone(row) => (row, "NodePoolDeleted", now.table_index(TableId::NodePools)),
             };
-            self.put(About { topic: "NodePool", kind, key: row.name.clone(), namespace: None, keys: Vec::new(), index }, || row);
+            self.pool(kind, index, row);
         }
         for change in now.changed_quotas(before) {
             let (row, kind, index) = match change.map(|row| &row.spec) {
@@ -197,6 +209,10 @@ impl Found<'_> {
             };
             self.put(About { topic: "Quota", kind, key: row.name.clone(), namespace: None, keys: Vec::new(), index }, || row);
         }
+    }
+
+    fn pool(&mut self, kind: &'static str, index: u64, row: &NodePool) {
+        self.put(About { topic: "NodePool", kind, key: row.name.clone(), namespace: None, keys: Vec::new(), index }, || row);
     }
 
     fn volumes(&mut self, before: &State, now: &State) {
@@ -281,6 +297,8 @@ mod tests {
         let restored = snapshot::decode(&mut &bytes[..]).unwrap();
         assert_eq!(changes(&before, &restored, before.index(), &all), told);
         assert!(changes(&State::default(), &world.state, reported, &all).is_empty());
+        let pools = changes(&State::default(), &world.state, 0, &wants("NodePool", "*"));
+        assert_eq!(kinds(&pools), [(1, "NodePoolUpserted", "all"), (1, "NodePoolUpserted", "default")], "those that are always there");
 
         let named = changes(&before, &world.state, before.index(), &wants("Allocation", "web"));
         assert_eq!(kinds(&named), [(reported, "AllocationUpdated", &*id)]);
