@@ -75,7 +75,7 @@ pub enum Error {
     #[error("not known to be committed after {after:?}; it may still be")]
     Timeout { after: Duration },
     /// It may have happened.
-    #[error("another server leads by now; it may or may not have been done")]
+    #[error("the leader changed while it was asked; it may or may not have been done")]
     Deposed,
     #[error("this server is shutting down")]
     Shutdown,

@@ -426,7 +426,7 @@ impl Server {
         tokio::select! {
             reply = to.call(&header, message, PASSED_ON_WITHIN) => reply,
             _ = async { changes.wait_for(|now| now.leader.is_some() && !leads(now.leader.as_ref())).await.is_ok() } => {
-                Err(rpc::Error::unavailable("the leader changed while it was asked; it may or may not have been done"))
+                Err(consensus::Error::Deposed.into())
             }
         }
     }

@@ -53,8 +53,8 @@ pub(super) struct Adapter {
     flushed: Flushed,
     applied: Option<LogId>,
     membership: StoredMembership,
-    /// What the newest snapshot from another server ends with.
-    installed: watch::Sender<Option<LogId>>,
+    /// Told of each snapshot from another server.
+    installed: watch::Sender<()>,
 }
 
 impl Adapter {
@@ -80,7 +80,7 @@ impl Adapter {
             flushed,
             applied,
             membership,
-            installed: watch::Sender::new(None),
+            installed: watch::Sender::new(()),
         })
     }
 
@@ -89,7 +89,7 @@ impl Adapter {
     }
 
     /// Changes with each snapshot from another server.
-    pub(super) fn installed(&self) -> watch::Receiver<Option<LogId>> {
+    pub(super) fn installed(&self) -> watch::Receiver<()> {
         self.installed.subscribe()
     }
 
@@ -170,7 +170,7 @@ impl RaftStateMachine<TypeConfig> for Adapter {
         run(ErrorVerb::Write, move || lock(&machine).restore(&mut unseal(&restored)?)).await?;
         write(&self.snapshots, &self.headroom, meta, &sealed).await?;
         (self.applied, self.membership) = (meta.last_log_id, meta.last_membership.clone());
-        self.installed.send_replace(meta.last_log_id);
+        self.installed.send_replace(());
         Ok(())
     }
 

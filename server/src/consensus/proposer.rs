@@ -17,7 +17,7 @@ use super::{
     Error,
     headroom::Headroom,
     leadership,
-    types::{Batch, Item, LogId, ServerNode, TypeConfig},
+    types::{Batch, Item, ServerNode, TypeConfig},
 };
 use crate::fsm::command::{Applied, COMMAND_VERSION, Command, Proposed};
 
@@ -49,7 +49,7 @@ impl Proposer {
         raft: Raft<TypeConfig>,
         clock: Arc<dyn Clock>,
         headroom: Arc<Headroom>,
-        installed: watch::Receiver<Option<LogId>>,
+        installed: watch::Receiver<()>,
         stop: CancellationToken,
     ) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUED_COMMANDS);
@@ -90,7 +90,7 @@ async fn run(
     mut waiting: mpsc::Receiver<Item>,
     mut held: watch::Receiver<bool>,
     headroom: Arc<Headroom>,
-    installed: watch::Receiver<Option<LogId>>,
+    installed: watch::Receiver<()>,
 ) {
     let mut in_flight = JoinSet::new();
     let mut crowded = false;
@@ -169,12 +169,7 @@ impl Gathered {
 ///
 /// It ends in any case: as long as it is under way, others wait for it. openraft never answers for an entry that a snapshot has taken the place of, which is what a
 /// leader that was cut off can get from the next one.
-async fn write(
-    raft: &Raft<TypeConfig>,
-    Gathered { items, .. }: Gathered,
-    headroom: &Headroom,
-    mut installed: watch::Receiver<Option<LogId>>,
-) {
+async fn write(raft: &Raft<TypeConfig>, Gathered { items, .. }: Gathered, headroom: &Headroom, mut installed: watch::Receiver<()>) {
     let under_way = UnderWay(items);
     installed.mark_unchanged();
     let written = tokio::select! {

@@ -33,6 +33,19 @@ fn segment(number: u64) -> PathBuf {
     index::segment_path(folder(), number)
 }
 
+/// What the first segment has.
+fn contents(disk: &MemoryDisk) -> Vec<u8> {
+    disk.read(&segment(1), 1 << 20).unwrap()
+}
+
+/// A disk whose log is a segment of these bytes.
+fn disk_with(bytes: &[u8]) -> MemoryDisk {
+    let disk = MemoryDisk::new();
+    disk.create_dir_all(folder()).unwrap();
+    disk.write_atomic(&segment(1), bytes).unwrap();
+    disk
+}
+
 fn log_id(index: u64) -> LogId {
     LogId::new(CommittedLeaderId::new(1, 7), index)
 }

@@ -128,7 +128,7 @@ pub(super) fn crash(simulation: &mut turmoil::Sim<'_>, seats: &Seats, name: &str
 #[test]
 fn three_servers_agree_and_survive_the_leaders_crash() {
     let (mut simulation, seats, old) = three(11);
-    let (writer, follower) = (seats[old].clone(), seats[SERVERS.into_iter().find(|name| *name != old).unwrap()].clone());
+    let (writer, follower) = (seats[old].clone(), seats[others(old).next().unwrap()].clone());
     simulation.client("writer-1", async move {
         write_some(writer, "one", 100).await;
         let error = follower.get().unwrap().0.propose(put("x")).await.unwrap_err();

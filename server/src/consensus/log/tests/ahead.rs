@@ -46,19 +46,17 @@ async fn what_a_crash_leaves_of_a_write_over_zeros_is_cut_off() {
     let disk = MemoryDisk::new();
     let mut log = open(&disk, FILLED).unwrap();
     append(&mut log, 0..2).await;
-    let before = disk.read(&segment(1), 1 << 20).unwrap();
+    let before = contents(&disk);
     append(&mut log, 2..4).await;
-    let after = disk.read(&segment(1), 1 << 20).unwrap();
+    let after = contents(&disk);
     assert_eq!(before.len(), after.len(), "it goes over the zeros");
     let changed: Vec<usize> = (0..before.len()).filter(|at| before[*at] != after[*at]).collect();
     // Any part from the front or from the back got through.
     for part in 0..=changed.len() {
         for (name, through, whole) in [("front", &changed[..part], part == changed.len()), ("back", &changed[part..], part == 0)] {
-            let disk = MemoryDisk::new();
-            disk.create_dir_all(folder()).unwrap();
             let mut bytes = before.clone();
             through.iter().for_each(|at| bytes[*at] = after[*at]);
-            disk.write_atomic(&segment(1), &bytes).unwrap();
+            let disk = disk_with(&bytes);
             let mut log = open(&disk, FILLED).unwrap();
             let expected: &[u64] = if whole { &[0, 1, 2, 3] } else { &[0, 1] };
             assert_eq!(indexes(&mut log).await, expected, "{name} of {part}");

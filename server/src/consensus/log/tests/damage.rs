@@ -7,11 +7,11 @@ async fn what_was_answered_survives_a_crash_at_any_byte_of_what_was_not() {
     let disk = MemoryDisk::new();
     let mut log = open(&disk, PLAIN).unwrap();
     append(&mut log, 0..3).await;
-    let answered = disk.read(&segment(1), 1 << 20).unwrap().len();
+    let answered = contents(&disk).len();
     // Not synced, so all, nothing or any part of it may survive.
     commit(&mut log, 1).await;
     commit(&mut log, 2).await;
-    let written = disk.read(&segment(1), 1 << 20).unwrap().len();
+    let written = contents(&disk).len();
     for torn in 0..=written - answered {
         let disk = MemoryDisk::new();
         let mut log = open(&disk, PLAIN).unwrap();
@@ -35,16 +35,14 @@ async fn a_torn_append_is_cut_at_any_byte() {
     let disk = MemoryDisk::new();
     let mut log = open(&disk, PLAIN).unwrap();
     append(&mut log, 0..2).await;
-    let first = disk.read(&segment(1), 1 << 20).unwrap().len();
+    let first = contents(&disk).len();
     append(&mut log, 2..4).await;
-    let whole = disk.read(&segment(1), 1 << 20).unwrap();
+    let whole = contents(&disk);
     for cut in first..whole.len() {
-        let disk = MemoryDisk::new();
-        disk.create_dir_all(folder()).unwrap();
-        disk.write_atomic(&segment(1), &whole[..cut]).unwrap();
+        let disk = disk_with(&whole[..cut]);
         let mut log = open(&disk, PLAIN).unwrap();
         assert_eq!(indexes(&mut log).await, [0, 1], "cut at {cut}");
-        assert_eq!(disk.read(&segment(1), 1 << 20).unwrap().len(), first, "cut at {cut}");
+        assert_eq!(contents(&disk).len(), first, "cut at {cut}");
     }
     // Pages need not reach the disk in their order.
     let mut zeroed = whole.clone();
@@ -58,17 +56,15 @@ async fn a_flipped_byte_in_what_was_answered_is_refused_with_its_place() {
     let disk = MemoryDisk::new();
     let mut log = open(&disk, PLAIN).unwrap();
     append(&mut log, 0..2).await;
-    let starts = [0, disk.read(&segment(1), 1 << 20).unwrap().len()];
+    let starts = [0, contents(&disk).len()];
     append(&mut log, 2..3).await;
-    let answered = disk.read(&segment(1), 1 << 20).unwrap().len();
+    let answered = contents(&disk).len();
     commit(&mut log, 2).await;
-    let whole = disk.read(&segment(1), 1 << 20).unwrap();
+    let whole = contents(&disk);
     for position in 0..answered {
-        let disk = MemoryDisk::new();
-        disk.create_dir_all(folder()).unwrap();
         let mut flipped = whole.clone();
         flipped[position] ^= 0x10;
-        disk.write_atomic(&segment(1), &flipped).unwrap();
+        let disk = disk_with(&flipped);
         match open(&disk, PLAIN).unwrap_err() {
             Error::Damaged { path, offset, .. } => {
                 assert_eq!(path, segment(1));
@@ -78,7 +74,7 @@ async fn a_flipped_byte_in_what_was_answered_is_refused_with_its_place() {
             Error::Newer { .. } => assert!((8..10).contains(&position)),
             other => panic!("byte {position}: {other}"),
         }
-        assert_eq!(disk.read(&segment(1), 1 << 20).unwrap(), flipped, "a refused log is left as it is");
+        assert_eq!(contents(&disk), flipped, "a refused log is left as it is");
     }
 }
 
